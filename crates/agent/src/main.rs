@@ -1,0 +1,2 @@
+//! Plimsoll: agent.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Plimsoll: cli.
+fn main() {}

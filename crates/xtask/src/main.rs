@@ -1,0 +1,2 @@
+//! Plimsoll: xtask.
+fn main() {}
