@@ -1,1 +1,4 @@
-//! Plimsoll: lab.
+//! The practice cloud: a DigitalOcean and a Cloudflare on the user's own machine, public wire
+//! formats in front, real Linux servers in containers behind.
+
+pub mod ground;
