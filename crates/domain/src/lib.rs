@@ -1,1 +1,22 @@
-//! Plimsoll: domain.
+//! The nouns of Plimsoll and their pure rules: ids, names, plans. No I/O, no async, no clock.
+
+pub mod change;
+pub mod deployment;
+pub mod dns;
+pub mod id;
+pub mod image;
+pub mod job;
+pub mod name;
+pub mod plan;
+pub mod project;
+pub mod quote;
+pub mod release;
+pub mod secret;
+pub mod server;
+pub mod service;
+pub mod source;
+pub mod time;
+
+pub use id::*;
+pub use secret::Secret;
+pub use time::Timestamp;

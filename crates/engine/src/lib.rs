@@ -1,1 +1,3 @@
-//! Plimsoll: engine.
+//! Plans and jobs. Everything outside is reached through the traits in [`ports`].
+
+pub mod ports;
