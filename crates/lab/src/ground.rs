@@ -157,6 +157,9 @@ pub struct PublishedZone {
     pub name: String,
     /// SSL mode towards the origin.
     pub ssl: SslMode,
+    /// Cloudflare's *Always Use HTTPS*: the edge redirects plain requests.
+    #[serde(default)]
+    pub always_use_https: bool,
     /// All records.
     pub records: Vec<PublishedRecord>,
 }
