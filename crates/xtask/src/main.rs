@@ -1,2 +1,36 @@
-//! Plimsoll: xtask.
-fn main() {}
+//! What the README's two commands call: `cargo xtask demo` and `cargo xtask test`.
+
+mod practice;
+mod run;
+mod setup;
+mod test;
+
+use run::{Done, Trouble};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask demo          the main job on the practice cloud, from nothing to a rollback
+cargo xtask test [NAME]   every test, with what it needs
+cargo xtask setup         only install and build what is missing";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match act(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            run::say(format!("{trouble}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(arguments: &[String]) -> Done {
+    match arguments
+        .split_first()
+        .map(|(task, rest)| (task.as_str(), rest))
+    {
+        Some(("test", filter)) => test::test(filter),
+        Some(("setup", [])) => setup::packages().and_then(|()| setup::build()).map(|_| ()),
+        _ => Err(Trouble(USAGE.to_owned())),
+    }
+}
