@@ -2,6 +2,7 @@
 //! formats in front, real Linux servers in containers behind.
 
 pub mod dns;
+pub mod edge;
 pub mod error;
 mod folder;
 pub mod ground;

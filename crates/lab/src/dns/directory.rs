@@ -46,6 +46,8 @@ pub struct Origin {
     pub zone: String,
     /// How the edge speaks to the origin.
     pub ssl: SslMode,
+    /// Whether plain requests are redirected.
+    pub always_use_https: bool,
     /// Addresses of the origin in the order of the records; empty when the name's target does not
     /// resolve.
     pub addresses: Vec<IpAddr>,
@@ -56,6 +58,7 @@ pub(super) struct Zone {
     pub(super) apex: String,
     pub(super) soa: Datum,
     ssl: SslMode,
+    always_use_https: bool,
     nodes: HashMap<String, Node>,
 }
 
@@ -146,6 +149,7 @@ impl Directory {
         let mut origin = Origin {
             zone: zone.apex.clone(),
             ssl: zone.ssl,
+            always_use_https: zone.always_use_https,
             addresses: Vec::new(),
         };
         for _ in 0..LONGEST_CHAIN {
@@ -310,6 +314,7 @@ impl Zone {
             apex,
             soa,
             ssl: zone.ssl,
+            always_use_https: zone.always_use_https,
             nodes,
         })
     }
