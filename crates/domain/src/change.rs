@@ -2,7 +2,7 @@
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// A stamp of a hybrid logical clock: (wall ms, counter, device), totally ordered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,6 +57,28 @@ impl fmt::Display for Hlc {
     }
 }
 
+/// A text that is no stamp.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("“{0}” is not a stamp of the change log")]
+pub struct InvalidHlc(pub String);
+
+impl FromStr for Hlc {
+    type Err = InvalidHlc;
+    fn from_str(text: &str) -> Result<Self, InvalidHlc> {
+        let refused = || InvalidHlc(text.chars().take(80).collect());
+        let mut parts = text.splitn(3, '-');
+        let mut part = || parts.next().ok_or_else(refused);
+        let wall_ms = i64::from_str_radix(part()?, 16).map_err(|_| refused())?;
+        let counter = u32::from_str_radix(part()?, 16).map_err(|_| refused())?;
+        let device = part()?.to_owned();
+        Ok(Self {
+            wall_ms,
+            counter,
+            device,
+        })
+    }
+}
+
 /// One row of the change log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
@@ -103,6 +125,7 @@ mod tests {
                 let next = clock.next(Timestamp::from_millis(time));
                 prop_assert!(next > clock);
                 prop_assert!(next.to_string() > clock.to_string());
+                prop_assert_eq!(next.to_string().parse::<Hlc>().unwrap(), next.clone());
                 clock = next;
             }
         }

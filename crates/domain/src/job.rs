@@ -76,6 +76,28 @@ pub enum StepStatus {
     UndoFailed,
 }
 
+/// Which way a job works through its steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// First to last: acts.
+    #[default]
+    Forward,
+    /// Last to first: undoes.
+    Back,
+}
+
+/// What becomes of a job's done steps when a later one fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// They are undone, last first.
+    #[default]
+    Undo,
+    /// They stay, and the job can be retried from the failed step.
+    Keep,
+}
+
 /// A durable piece of work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -91,6 +113,12 @@ pub struct Job {
     pub title: String,
     /// Where it stands.
     pub status: JobStatus,
+    /// Which way it works through its steps.
+    #[serde(default)]
+    pub direction: Direction,
+    /// What becomes of its done steps when a later one fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
     /// Whether somebody asked it to stop.
     pub cancel_requested: bool,
     /// The failure, when there is one.

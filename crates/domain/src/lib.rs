@@ -1,8 +1,10 @@
 //! The nouns of Plimsoll and their pure rules: ids, names, plans. No I/O, no async, no clock.
 
+pub mod audit;
 pub mod change;
 pub mod deployment;
 pub mod dns;
+pub mod dotenv;
 pub mod id;
 pub mod image;
 pub mod job;
@@ -10,11 +12,14 @@ pub mod name;
 pub mod plan;
 pub mod project;
 pub mod quote;
+pub mod recipe;
 pub mod release;
+pub mod safety;
 pub mod secret;
 pub mod server;
 pub mod service;
 pub mod source;
+pub mod stack;
 pub mod time;
 
 pub use id::*;
