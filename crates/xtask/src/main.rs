@@ -1,5 +1,6 @@
 //! What the README's two commands call: `cargo xtask demo` and `cargo xtask test`.
 
+mod demo;
 mod practice;
 mod run;
 mod setup;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo          the main job on the practice cloud, from nothing to a rollback
+  --keep                  leave it running also where there is no display
 cargo xtask test [NAME]   every test, with what it needs
 cargo xtask setup         only install and build what is missing";
 
@@ -30,6 +32,8 @@ fn act(arguments: &[String]) -> Done {
         .map(|(task, rest)| (task.as_str(), rest))
     {
         Some(("test", filter)) => test::test(filter),
+        Some(("demo", [])) => demo::demo(false),
+        Some(("demo", [keep])) if keep == "--keep" => demo::demo(true),
         Some(("setup", [])) => setup::packages().and_then(|()| setup::build()).map(|_| ()),
         _ => Err(Trouble(USAGE.to_owned())),
     }

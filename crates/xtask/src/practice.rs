@@ -1,7 +1,7 @@
 //! A practice cloud for one task: started, told to the tests, and wiped.
 
 use crate::{
-    run::{Done, output, run, say},
+    run::{Done, run, say},
     setup::{Built, target},
 };
 use std::{path::PathBuf, process::Command};
@@ -27,13 +27,6 @@ impl Practice {
         };
         run(&mut practice.command(&["start"]))?;
         Ok(practice)
-    }
-
-    /// What it says of itself.
-    pub fn status(&self) -> Done<serde_json::Value> {
-        let text = output(self.command(&["status"]).arg("--json"))?;
-        serde_json::from_str(&text)
-            .map_err(|error| crate::run::Trouble(format!("practice status: {error}: {text}")))
     }
 
     /// Leaves it running.
