@@ -2,10 +2,10 @@
 
 use crate::{
     practice::Practice,
-    run::{Done, Trouble, println, say, watched},
+    run::{Done, Trouble, found, println, say, watched},
     setup,
 };
-use std::time::Instant;
+use std::{process::Command, time::Instant};
 
 /// Runs everything; `filter` goes to the test runner.
 pub fn test(filter: &[String]) -> Done {
@@ -17,7 +17,7 @@ pub fn test(filter: &[String]) -> Done {
 
     say("Running every test");
     let mut tally = Tally::default();
-    let mut command = setup::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let mut command = with_keyring(&["test", "--workspace", "--no-fail-fast"])?;
     command.arg("--").args(filter);
     command
         .env("PLIMSOLL_PRACTICE", &practice.folder)
@@ -48,6 +48,44 @@ pub fn test(filter: &[String]) -> Done {
         return Err(Trouble("No test ran.".into()));
     }
     Ok(())
+}
+
+/// Unlocks a keyring with an empty passphrase, then becomes the program that is named after it.
+const UNLOCK: &str =
+    "printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec \"$@\"";
+
+/// A cargo call in a session of its own with a real, unlocked keyring, where there is one to have.
+fn with_keyring(arguments: &[&str]) -> Done<Command> {
+    if !(found("dbus-run-session") && found("gnome-keyring-daemon")) {
+        say("No keyring here: its test is skipped");
+        return Ok(setup::cargo(arguments));
+    }
+    let folder = setup::target().join("keyring");
+    let cargo = setup::cargo(arguments);
+    let mut command = Command::new("dbus-run-session");
+    command
+        .args(["--", "sh", "-c", UNLOCK, "sh"])
+        .arg(cargo.get_program())
+        .args(cargo.get_args());
+    command
+        .current_dir(setup::root())
+        .env("PLIMSOLL_TEST_KEYRING", "1");
+    for name in [
+        "XDG_DATA_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_RUNTIME_DIR",
+    ] {
+        let place = folder.join(name);
+        std::fs::create_dir_all(&place)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o700))?;
+        }
+        command.env(name, place);
+    }
+    Ok(command)
 }
 
 /// Sums the closing lines of every test program.
