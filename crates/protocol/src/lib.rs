@@ -5,9 +5,11 @@
 //! `body_bytes` bytes. The agent answers with [`Reply`] lines: any number of events, then one
 //! `Done` or `Failed`. So a warm request costs two round trips: the channel and the answer.
 
+mod context;
 mod deploy;
 mod report;
 
+pub use context::manifest_hash;
 pub use deploy::*;
 pub use report::*;
 
