@@ -147,6 +147,144 @@ pub fn ownership_comment(domain: DomainId) -> String {
     format!("plimsoll:{domain}")
 }
 
+/// The zone that answers for a host: the longest apex that the host is in.
+pub fn zone_of<'a, Z>(host: &HostName, zones: &'a [Z], apex: impl Fn(&Z) -> &str) -> Option<&'a Z> {
+    zones
+        .iter()
+        .filter(|zone| host.is_in_zone(apex(zone)))
+        .max_by_key(|zone| apex(zone).len())
+}
+
+/// A change of one record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordChange {
+    /// As it is; `None` when it does not exist.
+    pub before: Option<DnsRecord>,
+    /// As it shall be; `None` when it is removed.
+    pub after: Option<DnsRecord>,
+}
+
+/// A record in the way that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} has a record already that Plimsoll did not make: {kind} {content}")]
+pub struct ForeignRecord {
+    /// Its name.
+    pub name: String,
+    /// `A`, `AAAA`, `CNAME`.
+    pub kind: String,
+    /// Where it points.
+    pub content: String,
+}
+
+/// What has to change so that `host` points at these IPv4 addresses, proxied, and nowhere else.
+///
+/// Records of other kinds (MX, TXT, …) stay. A record of somebody else is replaced only when
+/// `replace` says where it points today, so that nobody replaces what they have not seen.
+pub fn point_at(
+    domain: DomainId,
+    host: &HostName,
+    addresses: &[String],
+    existing: &[DnsRecord],
+    replace: Option<&str>,
+) -> Result<Vec<RecordChange>, ForeignRecord> {
+    let comment = ownership_comment(domain);
+    let routing = |record: &&DnsRecord| {
+        record.name.eq_ignore_ascii_case(host.as_str())
+            && matches!(record.kind.as_str(), "A" | "AAAA" | "CNAME")
+    };
+    let mut there: Vec<&DnsRecord> = existing.iter().filter(routing).collect();
+    if let Some(foreign) = there
+        .iter()
+        .find(|record| record.comment != comment && replace != Some(record.content.as_str()))
+    {
+        return Err(ForeignRecord {
+            name: foreign.name.clone(),
+            kind: foreign.kind.clone(),
+            content: foreign.content.clone(),
+        });
+    }
+    let mut changes = Vec::new();
+    let mut missing = Vec::new();
+    for address in addresses {
+        let wanted = DnsRecord {
+            provider_ref: None,
+            kind: "A".to_owned(),
+            name: host.as_str().to_owned(),
+            content: address.clone(),
+            proxied: true,
+            ttl: 1,
+            comment: comment.clone(),
+        };
+        match there
+            .iter()
+            .position(|record| record.kind == "A" && record.content == *address)
+        {
+            Some(place) => {
+                let found = there.swap_remove(place);
+                let wanted = DnsRecord {
+                    provider_ref: found.provider_ref.clone(),
+                    ..wanted
+                };
+                if *found != wanted {
+                    changes.push(RecordChange {
+                        before: Some(found.clone()),
+                        after: Some(wanted),
+                    });
+                }
+            }
+            None => missing.push(wanted),
+        }
+    }
+    // An update in place leaves no moment without an answer; what cannot be updated goes first,
+    // as a CNAME stands beside nothing (RFC 1034 §3.6.2).
+    let (mut same_kind, others): (Vec<_>, Vec<_>) =
+        there.into_iter().partition(|record| record.kind == "A");
+    changes.extend(others.into_iter().map(|record| RecordChange {
+        before: Some(record.clone()),
+        after: None,
+    }));
+    for wanted in missing {
+        let before = same_kind.pop();
+        changes.push(RecordChange {
+            before: before.cloned(),
+            after: Some(DnsRecord {
+                provider_ref: before.and_then(|record| record.provider_ref.clone()),
+                ..wanted
+            }),
+        });
+    }
+    changes.extend(same_kind.into_iter().map(|record| RecordChange {
+        before: Some(record.clone()),
+        after: None,
+    }));
+    Ok(changes)
+}
+
+impl RecordChange {
+    /// Before and after, for people.
+    pub fn shown(&self) -> crate::plan::BeforeAfter {
+        let line = |record: &DnsRecord| {
+            let proxied = if record.proxied {
+                "proxied"
+            } else {
+                "DNS only"
+            };
+            format!("{} {} ({proxied})", record.kind, record.content)
+        };
+        let name = self
+            .after
+            .as_ref()
+            .or(self.before.as_ref())
+            .map(|record| record.name.clone())
+            .unwrap_or_default();
+        crate::plan::BeforeAfter {
+            subject: name,
+            before: self.before.as_ref().map(line),
+            after: self.after.as_ref().map(line),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,5 +318,74 @@ mod tests {
                 .unwrap()
                 .is_in_zone("example.com")
         );
+    }
+
+    fn id() -> DomainId {
+        DomainId::mint(Timestamp::from_millis(1), [1; 10])
+    }
+
+    fn record(kind: &str, content: &str, comment: &str) -> DnsRecord {
+        DnsRecord {
+            provider_ref: Some(format!("ref-{content}")),
+            kind: kind.into(),
+            name: "app.example.com".into(),
+            content: content.into(),
+            proxied: true,
+            ttl: 1,
+            comment: comment.into(),
+        }
+    }
+
+    fn change(
+        addresses: &[&str],
+        existing: &[DnsRecord],
+        replace: Option<&str>,
+    ) -> Result<Vec<RecordChange>, ForeignRecord> {
+        let host = HostName::parse("app.example.com").unwrap();
+        let addresses: Vec<String> = addresses.iter().map(|a| (*a).to_owned()).collect();
+        point_at(id(), &host, &addresses, existing, replace)
+    }
+
+    #[test]
+    fn a_foreign_record_is_replaced_only_when_its_content_is_named() {
+        let existing = [record("CNAME", "shop.other.com", "")];
+        assert_eq!(
+            change(&["1.2.3.4"], &existing, None).unwrap_err().content,
+            "shop.other.com"
+        );
+        assert!(change(&["1.2.3.4"], &existing, Some("other.com")).is_err());
+        let changes = change(&["1.2.3.4"], &existing, Some("shop.other.com")).unwrap();
+        assert_eq!(changes.len(), 2);
+        assert!(changes[0].after.is_none(), "the CNAME goes first");
+        assert!(changes[1].before.is_none());
+    }
+
+    #[test]
+    fn our_own_record_is_updated_in_place_and_a_right_one_left_alone() {
+        let ours = ownership_comment(id());
+        let existing = [record("A", "1.1.1.1", &ours)];
+        let changes = change(&["2.2.2.2"], &existing, None).unwrap();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(
+            changes[0].after.as_ref().unwrap().provider_ref.as_deref(),
+            Some("ref-1.1.1.1")
+        );
+        assert_eq!(change(&["1.1.1.1"], &existing, None).unwrap(), []);
+    }
+
+    #[test]
+    fn records_of_other_kinds_are_left_alone() {
+        let changes = change(&["1.1.1.1"], &[record("TXT", "v=spf1", "")], None).unwrap();
+        assert_eq!(changes.len(), 1);
+        assert!(changes[0].before.is_none());
+    }
+
+    #[test]
+    fn the_longest_zone_answers() {
+        let zones = ["example.com", "app.example.com", "com.example"];
+        let host = HostName::parse("x.app.example.com").unwrap();
+        assert_eq!(zone_of(&host, &zones, |z| z), Some(&"app.example.com"));
+        let other = HostName::parse("example.org").unwrap();
+        assert_eq!(zone_of(&other, &zones, |z| z), None);
     }
 }

@@ -172,3 +172,202 @@ pub enum BuildPlace {
     /// On this machine's Docker; only missing layers travel.
     Local,
 }
+
+/// A setting of a service that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {why}")]
+pub struct InvalidSpec {
+    /// The setting, such as `health.path`.
+    pub setting: &'static str,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl ServiceSpec {
+    /// Checks everything that a server could stumble over, before anything is changed.
+    pub fn check(&self) -> Result<(), InvalidSpec> {
+        let refuse = |setting, why: &str| {
+            Err(InvalidSpec {
+                setting,
+                why: why.to_owned(),
+            })
+        };
+        if self.port == Some(0) {
+            return refuse("port", "0 is no port to listen on");
+        }
+        match &self.health.probe {
+            Probe::Http { path, statuses } => {
+                if self.port.is_none() {
+                    return refuse(
+                        "health",
+                        "a service without a port answers no HTTP: choose “running” or a command",
+                    );
+                }
+                if !path.starts_with('/') {
+                    return refuse("health.path", "it has to start with a slash");
+                }
+                // RFC 9112 §3.2: the request target is visible ASCII, everything else is encoded.
+                if path.len() > 2_000 || !path.bytes().all(|b| b.is_ascii_graphic()) {
+                    return refuse(
+                        "health.path",
+                        "only visible ASCII characters; write others percent-encoded",
+                    );
+                }
+                if statuses.iter().any(|status| !(100..=599).contains(status)) {
+                    return refuse("health.statuses", "a status lies between 100 and 599");
+                }
+            }
+            Probe::Tcp if self.port.is_none() => {
+                return refuse("health", "a service without a port accepts no connection");
+            }
+            Probe::Command { argv } if argv.is_empty() => {
+                return refuse("health.command", "it is empty");
+            }
+            Probe::Tcp | Probe::Command { .. } | Probe::Running => {}
+        }
+        if self.health.interval_ms < 50 {
+            return refuse("health.interval_ms", "less than 50 ms is no pause");
+        }
+        if self.health.timeout_ms == 0 || self.health.start_ms == 0 {
+            return refuse("health", "a time of 0 ms lets nothing answer");
+        }
+        if self.health.successes == 0 || self.health.failures == 0 {
+            return refuse("health", "at least one answer has to count");
+        }
+        if self
+            .limits
+            .memory_bytes
+            .is_some_and(|bytes| bytes < 6 << 20)
+        {
+            return refuse("limits.memory", "Docker needs at least 6 MiB");
+        }
+        if self.limits.cpu_millis == Some(0) || self.limits.pids == Some(0) {
+            return refuse("limits", "0 lets nothing run");
+        }
+        for (place, volume) in self.volumes.iter().enumerate() {
+            let path = &volume.path;
+            let whole = path.starts_with('/')
+                && path.len() > 1
+                && !path.contains([':', '\0', '\n'])
+                && path
+                    .split('/')
+                    .skip(1)
+                    .all(|part| !part.is_empty() && part != "." && part != "..");
+            if !whole {
+                return refuse(
+                    "volumes",
+                    "a volume goes to an absolute path without “..”, colons and line ends",
+                );
+            }
+            let before = &self.volumes[..place];
+            if before
+                .iter()
+                .any(|other| other.name == volume.name || other.path == *path)
+            {
+                return refuse("volumes", "two volumes share a name or a path");
+            }
+        }
+        for (setting, argv) in [
+            ("command", &self.command),
+            ("release_command", &self.release_command),
+        ] {
+            if argv.iter().any(|word| word.contains('\0')) {
+                return refuse(setting, "an argument contains a NUL character");
+            }
+            if argv.first().is_some_and(String::is_empty) {
+                return refuse(setting, "the program's name is empty");
+            }
+        }
+        self.build.check()
+    }
+}
+
+impl BuildSpec {
+    /// Checks paths and names that travel into a build.
+    pub fn check(&self) -> Result<(), InvalidSpec> {
+        let refuse = |setting, why: &str| {
+            Err(InvalidSpec {
+                setting,
+                why: why.to_owned(),
+            })
+        };
+        if !self.dockerfile.is_empty() && !is_inside(&self.dockerfile) {
+            return refuse(
+                "build.dockerfile",
+                "a relative path inside the source, without “..”",
+            );
+        }
+        if self.target.starts_with('-') || self.target.contains(|c: char| c.is_whitespace()) {
+            return refuse("build.target", "it is no name of a build stage");
+        }
+        for (name, value) in &self.args {
+            if crate::name::VariableName::parse(name).is_err() {
+                return refuse(
+                    "build.args",
+                    "a name consists of letters, digits and underscores",
+                );
+            }
+            if value.contains('\0') {
+                return refuse("build.args", "a value contains a NUL character");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a path stays inside the folder it starts from: relative, without `..` and NUL.
+pub fn is_inside(path: &str) -> bool {
+    !path.starts_with('/')
+        && !path.contains(['\0', '\\'])
+        && path.split('/').all(|part| part != "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut ServiceSpec)) -> Option<&'static str> {
+        let mut spec = ServiceSpec::default();
+        change(&mut spec);
+        spec.check().err().map(|error| error.setting)
+    }
+
+    #[test]
+    fn what_a_server_would_stumble_over_is_refused_by_name() {
+        assert_eq!(refused(|_| {}), None);
+        assert_eq!(refused(|spec| spec.port = Some(0)), Some("port"));
+        assert_eq!(refused(|spec| spec.port = None), Some("health"));
+        for path in ["health", "/a b", "/ü", "/a\nHost: evil", ""] {
+            let probe = Probe::Http {
+                path: path.into(),
+                statuses: vec![],
+            };
+            assert_eq!(
+                refused(|spec| spec.health.probe = probe),
+                Some("health.path"),
+                "{path:?}"
+            );
+        }
+        for path in ["data", "/", "/a/../b", "/a:ro", "//a"] {
+            let volume = Volume {
+                name: Name::suggest("data"),
+                path: path.into(),
+            };
+            assert_eq!(
+                refused(|spec| spec.volumes = vec![volume]),
+                Some("volumes"),
+                "{path:?}"
+            );
+        }
+        for path in ["/etc/passwd", "../Dockerfile", "a/../../b"] {
+            assert_eq!(
+                refused(|spec| spec.build.dockerfile = path.into()),
+                Some("build.dockerfile")
+            );
+        }
+        assert_eq!(
+            refused(|spec| spec.build.target = "--evil".into()),
+            Some("build.target")
+        );
+    }
+}
