@@ -179,6 +179,12 @@ pub struct GroundError {
 pub trait Ground: Send + Sync {
     /// Boots a droplet and returns its addresses as soon as they are known (before SSH answers).
     async fn create(&self, droplet: &DropletSpec) -> Result<Addresses, GroundError>;
+    /// Boots the droplet anew from `droplet.boot`, keeping its identity. Where an implementation
+    /// can keep the addresses it should: the real one does.
+    async fn rebuild(&self, droplet: &DropletSpec) -> Result<Addresses, GroundError> {
+        self.destroy(droplet.id).await?;
+        self.create(droplet).await
+    }
     /// Changes its power; returns when the change has happened.
     async fn power(&self, droplet_id: u64, action: PowerAction) -> Result<(), GroundError>;
     /// What the ground sees of it now.
