@@ -1,1 +1,3 @@
 //! Plimsoll: adapters.
+
+pub mod ssh;
