@@ -51,6 +51,10 @@ pub trait Sources: Send + Sync {
     /// files are not read again. Symbolic links that leave the folder, and unreadable files, are
     /// errors that name them.
     async fn scan(&self, folder: &Path, cache: &Path) -> PortResult<Context>;
+    /// Packs the contents of these hashes of a context as the body of
+    /// [`plimsoll_protocol::SyncContext`] into a file; answers its bytes. A file whose content is
+    /// no longer the one that was scanned fails with `source_changed`.
+    async fn pack(&self, context: &Context, hashes: &[String], to: &Path) -> PortResult<u64>;
     /// A text file of a context, at most `limit` bytes; `None` when it is not there.
     async fn read_text(&self, folder: &Path, path: &str, limit: u64) -> PortResult<Option<String>>;
     /// Fetches a repository into `folder` (kept between calls) and checks the reference out;
