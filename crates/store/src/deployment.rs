@@ -1,0 +1,92 @@
+//! The history of deployments, filtered and paged; fast with ten thousand of them.
+
+use crate::{Page, Result, Slice, Store, error::doing, table::nouns};
+use plimsoll_domain::{
+    EnvironmentId, ProjectId, ServiceId, Timestamp,
+    deployment::{Deployment, DeploymentKind},
+    job::JobStatus,
+};
+
+/// Which deployments; `None` does not filter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeploymentFilter {
+    /// Of this project.
+    pub project: Option<ProjectId>,
+    /// Of this environment.
+    pub environment: Option<EnvironmentId>,
+    /// Of this service.
+    pub service: Option<ServiceId>,
+    /// That stand here.
+    pub status: Option<JobStatus>,
+    /// That happened for this reason.
+    pub kind: Option<DeploymentKind>,
+    /// Asked for at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Asked for before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// One statement for each leading cell, so that each uses the index that begins with it. Ids grow
+/// with time, so that their order is the order of the history.
+macro_rules! page_by {
+    ($lead:literal) => {
+        concat!(
+            "SELECT * FROM deployments WHERE ",
+            $lead,
+            " AND id < ?1 AND (?3 IS NULL OR project_id = ?3) \
+             AND (?4 IS NULL OR environment_id = ?4) AND (?5 IS NULL OR service_id = ?5) \
+             AND (?6 IS NULL OR status = ?6) AND (?7 IS NULL OR kind = ?7) \
+             AND (?8 IS NULL OR created_at >= ?8) AND (?9 IS NULL OR created_at < ?9) \
+             ORDER BY id DESC LIMIT ?2"
+        )
+    };
+}
+
+/// The statement whose index leaves the fewest rows.
+pub(crate) fn statement(filter: &DeploymentFilter) -> &'static str {
+    if filter.service.is_some() {
+        page_by!("service_id = ?5")
+    } else if filter.environment.is_some() {
+        page_by!("environment_id = ?4")
+    } else if filter.project.is_some() {
+        page_by!("project_id = ?3")
+    } else if filter.status.is_some() {
+        page_by!("status = ?6")
+    } else {
+        page_by!("true")
+    }
+}
+
+/// The text that a unit variant is stored as.
+pub(crate) fn word<T: serde::Serialize>(value: Option<T>) -> Option<String> {
+    let value = serde_json::to_value(value?).ok()?;
+    value.as_str().map(str::to_owned)
+}
+
+impl Store {
+    /// A page of deployments, newest first.
+    pub async fn deployments(
+        &self,
+        filter: &DeploymentFilter,
+        page: &Page,
+    ) -> Result<Slice<Deployment>> {
+        let rows = sqlx::query(statement(filter))
+            .bind(page.bound())
+            .bind(page.limit.saturating_add(1))
+            .bind(filter.project.map(|id| id.to_string()))
+            .bind(filter.environment.map(|id| id.to_string()))
+            .bind(filter.service.map(|id| id.to_string()))
+            .bind(word(filter.status))
+            .bind(word(filter.kind))
+            .bind(filter.since.map(|at| at.to_string()))
+            .bind(filter.until.map(|at| at.to_string()))
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(doing("list deployments"))?;
+        Ok(Slice::cut(
+            nouns(&rows)?,
+            page,
+            |deployment: &Deployment| deployment.id.to_string(),
+        ))
+    }
+}

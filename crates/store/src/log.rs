@@ -1,0 +1,177 @@
+//! Logs of jobs: appended in batches, read by pages, bounded.
+
+use crate::{Result, Store, error::doing};
+use plimsoll_domain::{JobId, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, sqlite::SqliteRow};
+use std::collections::BTreeSet;
+
+/// How much of the logs is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPolicy {
+    /// Most lines of one job; the oldest go first.
+    pub lines_of_job: i64,
+    /// Logs of jobs that ended longer ago than this are dropped, days.
+    pub days: i64,
+}
+
+impl Default for LogPolicy {
+    fn default() -> Self {
+        Self {
+            lines_of_job: 20_000,
+            days: 90,
+        }
+    }
+}
+
+/// A line of a job's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// The job.
+    pub job_id: JobId,
+    /// The step.
+    pub step: u32,
+    /// Its place in the job's log, from 1, without gaps; older lines may have been dropped.
+    pub seq: i64,
+    /// When it came.
+    pub at: Timestamp,
+    /// Where it came from, such as `build` or `stdout`.
+    pub stream: String,
+    /// The line, without its end.
+    pub text: String,
+}
+
+/// A line that is not yet in the log. Whoever makes one has cleaned it of secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLine {
+    /// The job.
+    pub job_id: JobId,
+    /// The step.
+    pub step: u32,
+    /// When it came.
+    pub at: Timestamp,
+    /// Where it came from.
+    pub stream: String,
+    /// The line, without its end.
+    pub text: String,
+}
+
+impl Store {
+    /// Appends lines in one transaction and drops the oldest of a job that has too many.
+    pub async fn append_lines(&self, lines: &[NewLine], policy: &LogPolicy) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut write = self.write().await?;
+        for line in lines {
+            sqlx::query(
+                "INSERT INTO log_lines (job_id, seq, step, at, stream, text) VALUES (?1, \
+                 (SELECT coalesce(max(seq), 0) + 1 FROM log_lines WHERE job_id = ?1), \
+                 ?2, ?3, ?4, ?5)",
+            )
+            .bind(line.job_id.to_string())
+            .bind(line.step)
+            .bind(line.at.to_string())
+            .bind(&line.stream)
+            .bind(&line.text)
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(doing("append to a log"))?;
+        }
+        let jobs: BTreeSet<JobId> = lines.iter().map(|line| line.job_id).collect();
+        for job in jobs {
+            sqlx::query(
+                "DELETE FROM log_lines WHERE job_id = ?1 AND seq <= \
+                 (SELECT max(seq) FROM log_lines WHERE job_id = ?1) - ?2",
+            )
+            .bind(job.to_string())
+            .bind(policy.lines_of_job)
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(doing("bound a log"))?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Lines of a job, or of one of its steps, after a place in its log, oldest first.
+    pub async fn logs(
+        &self,
+        job: JobId,
+        step: Option<u32>,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<LogLine>> {
+        let rows = sqlx::query(
+            "SELECT * FROM log_lines WHERE job_id = ?1 AND seq > ?2 \
+             AND (?3 IS NULL OR step = ?3) ORDER BY seq LIMIT ?4",
+        )
+        .bind(job.to_string())
+        .bind(after_seq)
+        .bind(step)
+        .bind(limit)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(doing("read a log"))?;
+        lines(&rows)
+    }
+
+    /// The last lines of a job, or of one of its steps, oldest first.
+    pub async fn log_tail(
+        &self,
+        job: JobId,
+        step: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<LogLine>> {
+        let rows = sqlx::query(
+            "SELECT * FROM log_lines WHERE job_id = ?1 AND (?2 IS NULL OR step = ?2) \
+             ORDER BY seq DESC LIMIT ?3",
+        )
+        .bind(job.to_string())
+        .bind(step)
+        .bind(limit)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(doing("read the end of a log"))?;
+        let mut found = lines(&rows)?;
+        found.reverse();
+        Ok(found)
+    }
+
+    /// Drops logs of jobs that ended long ago; answers how many lines went.
+    pub async fn prune_logs(&self, policy: &LogPolicy) -> Result<u64> {
+        let limit = self.now().plus_ms(-policy.days * 24 * 3_600_000);
+        let done = sqlx::query(
+            "DELETE FROM log_lines WHERE job_id IN \
+             (SELECT id FROM jobs WHERE finished_at IS NOT NULL AND finished_at < ?1)",
+        )
+        .bind(limit.to_string())
+        .execute(&self.inner.writer)
+        .await
+        .map_err(doing("drop old logs"))?;
+        Ok(done.rows_affected())
+    }
+}
+
+fn lines(rows: &[SqliteRow]) -> Result<Vec<LogLine>> {
+    let line = |row: &SqliteRow| -> std::result::Result<LogLine, sqlx::Error> {
+        let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+        let job_id: String = row.try_get("job_id")?;
+        let at: String = row.try_get("at")?;
+        Ok(LogLine {
+            job_id: job_id
+                .parse()
+                .map_err(|error: plimsoll_domain::InvalidId| decode(error.into()))?,
+            step: row.try_get("step")?,
+            seq: row.try_get("seq")?,
+            at: at
+                .parse()
+                .map_err(|error: plimsoll_domain::time::InvalidTimestamp| decode(error.into()))?,
+            stream: row.try_get("stream")?,
+            text: row.try_get("text")?,
+        })
+    };
+    rows.iter()
+        .map(|row| line(row).map_err(doing("read a line of a log")))
+        .collect()
+}
