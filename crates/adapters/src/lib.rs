@@ -1,3 +1,10 @@
 //! Plimsoll: adapters.
 
+pub mod clock;
+pub mod cloudflare;
+pub mod digitalocean;
+pub mod http;
+pub mod keychain;
+pub mod keys;
 pub mod ssh;
+pub mod tokens;

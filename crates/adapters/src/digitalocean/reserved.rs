@@ -1,0 +1,86 @@
+//! Reserved addresses.
+
+use super::{actions, errors, list, wire};
+use crate::http::{Answer, Call, Session};
+use plimsoll_engine::ports::{PortResult, ReservedIp};
+use serde_json::json;
+use std::collections::HashSet;
+
+/// All reserved addresses.
+pub(super) async fn all(session: &Session) -> PortResult<Vec<ReservedIp>> {
+    let call =
+        Call::get("list the reserved addresses", &["reserved_ips"]).needs(&["reserved_ip:read"]);
+    let found: Vec<wire::Reserved> = list::all(session, call, "reserved_ips").await?;
+    Ok(found.into_iter().map(Into::into).collect())
+}
+
+/// Reserves an address. It has no name of ours, so after a cut the one that was not there before,
+/// in this region and pointing nowhere, is taken for it.
+pub(super) async fn reserve(session: &Session, region: &str) -> PortResult<ReservedIp> {
+    let before: HashSet<String> = all(session).await?.into_iter().map(|ip| ip.ip).collect();
+    let call = Call::post(
+        format!("reserve an address in {region}"),
+        &["reserved_ips"],
+        json!({"region": region}),
+    )
+    .needs(&["reserved_ip:create"]);
+    let read = |answer: &Answer| {
+        session
+            .read::<wire::Reserved>(&call, answer, "reserved_ip")
+            .map(ReservedIp::from)
+    };
+    let find = || async {
+        let ours = |ip: &ReservedIp| {
+            ip.region == region && ip.droplet_id.is_none() && !before.contains(&ip.ip)
+        };
+        Ok(all(session).await?.into_iter().find(ours))
+    };
+    session
+        .create(&call, read, find)
+        .await?
+        .map_err(|answer| errors::refusal(session, &call, &answer))
+}
+
+/// Points an address at a droplet, or at none, and waits until it does.
+pub(super) async fn assign(session: &Session, ip: &str, droplet_id: Option<u64>) -> PortResult<()> {
+    let (doing, body) = match droplet_id {
+        Some(id) => (
+            format!("point the address {ip} at droplet {id}"),
+            json!({"type": "assign", "droplet_id": id}),
+        ),
+        None => (
+            format!("take the address {ip} off its droplet"),
+            json!({"type": "unassign"}),
+        ),
+    };
+    let look = Call::get(format!("look up the address {ip}"), &["reserved_ips", ip])
+        .needs(&["reserved_ip:read"]);
+    // Assigning twice is assigning once, so a POST whose fate is unknown may simply be repeated.
+    let call = Call::post(doing, &["reserved_ips", ip, "actions"], body)
+        .repeatable()
+        .needs(&["reserved_ip:update"]);
+    let mut patience = actions::Patience::new(session);
+    loop {
+        let answer = session.must(&look).await?;
+        let now: ReservedIp = session
+            .read::<wire::Reserved>(&look, &answer, "reserved_ip")?
+            .into();
+        if now.droplet_id == droplet_id {
+            return Ok(());
+        }
+        match session.ask(&call).await {
+            Ok(answer) => {
+                let action = session.read(&call, &answer, "action")?;
+                let path = ["reserved_ips", ip, "actions"];
+                return actions::follow(session, &call.doing, &path, action, actions::POWER_MS)
+                    .await;
+            }
+            Err(crate::http::Refused::Answer(answer))
+                if errors::is_pending_event(&answer) && patience.is_left() =>
+            {
+                patience.pause().await;
+            }
+            Err(refused) => return Err(session.failure(&call, &refused)),
+        }
+    }
+}
