@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Debian and Ubuntu packages by what they bring, checked through one program each.
-const PACKAGES: [(&str, &str); 14] = [
+const PACKAGES: [(&str, &str); 16] = [
     ("docker.io", "dockerd"),
     ("iptables", "iptables"),
     ("nftables", "nft"),
@@ -19,6 +19,8 @@ const PACKAGES: [(&str, &str); 14] = [
     ("openssh-client", "ssh"),
     ("openssh-server", "sshd"),
     ("git", "git"),
+    ("bind9-dnsutils", "dig"),
+    ("pebble", "pebble"),
     ("rsync", "rsync"),
     ("dbus", "dbus-run-session"),
     ("gnome-keyring", "gnome-keyring-daemon"),
