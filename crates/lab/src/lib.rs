@@ -1,10 +1,25 @@
 //! The practice cloud: a DigitalOcean and a Cloudflare on the user's own machine, public wire
 //! formats in front, real Linux servers in containers behind.
 
+pub mod acme;
 pub mod api;
+mod command;
 pub mod dns;
+mod droplets;
 pub mod edge;
+mod engine;
 pub mod error;
 mod folder;
+pub mod gateway;
+pub mod git;
 pub mod ground;
+mod host;
+mod images;
+mod instance;
+mod network;
+pub mod practice;
+pub mod proxy;
+pub mod settings;
 pub mod tls;
+
+pub use practice::serve;

@@ -1,0 +1,97 @@
+//! The interface by which a lab's own process is asked whether it lives, and to end.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::Running;
+use crate::error::LabError;
+
+/// For one call to a process of this machine.
+const CALL: Duration = Duration::from_secs(5);
+
+/// How the lab shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) struct End {
+    /// Whether containers, volumes and an own engine are removed.
+    pub(super) wipe: bool,
+}
+
+#[derive(Clone)]
+struct Controlled {
+    token: String,
+    ends: mpsc::Sender<End>,
+}
+
+/// Serves the interface; what it is asked comes out of `ends`.
+pub(super) async fn serve(listener: TcpListener, token: String, ends: mpsc::Sender<End>) {
+    let router = Router::new()
+        .route(
+            "/alive",
+            get(|State(lab), headers| async move { shows(&lab, &headers) }),
+        )
+        .route("/end", post(end))
+        .with_state(Controlled { token, ends });
+    let _ = axum::serve(listener, router).await;
+}
+
+fn shows(lab: &Controlled, headers: &HeaderMap) -> StatusCode {
+    let shown = headers
+        .get(header::AUTHORIZATION)
+        .map(|value| value.as_bytes());
+    if shown == Some(format!("Bearer {}", lab.token).as_bytes()) {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::UNAUTHORIZED
+    }
+}
+
+async fn end(
+    State(lab): State<Controlled>,
+    Query(end): Query<End>,
+    headers: HeaderMap,
+) -> StatusCode {
+    let status = shows(&lab, &headers);
+    if status.is_success() && lab.ends.send(end).await.is_err() {
+        return StatusCode::CONFLICT;
+    }
+    status
+}
+
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder().timeout(CALL).no_proxy().build()
+}
+
+/// Whether the lab with these facts lives.
+pub(super) async fn answers(running: &Running) -> bool {
+    let Ok(client) = client() else { return false };
+    let url = format!("{}/alive", running.own_url);
+    let answer = client.get(url).bearer_auth(&running.own_token).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// Asks the lab to end.
+pub(super) async fn ask_to_end(running: &Running, wipe: bool) -> Result<(), LabError> {
+    let failed = |cause: String| LabError::Network {
+        doing: "stop the practice cloud".into(),
+        cause,
+    };
+    let url = format!("{}/end?wipe={wipe}", running.own_url);
+    let answer = client()
+        .map_err(|error| failed(error.to_string()))?
+        .post(url)
+        .bearer_auth(&running.own_token)
+        .send()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    match answer.status() {
+        status if status.is_success() => Ok(()),
+        status => Err(failed(format!("it answered {status}"))),
+    }
+}
