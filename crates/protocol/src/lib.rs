@@ -7,10 +7,12 @@
 
 mod context;
 mod deploy;
+mod install;
 mod report;
 
 pub use context::manifest_hash;
 pub use deploy::*;
+pub use install::*;
 pub use report::*;
 
 use plimsoll_domain::{DeploymentId, job::Failure};
