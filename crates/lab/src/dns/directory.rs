@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hickory_proto::rr::rdata::{NS, SOA};
 use hickory_proto::rr::{RData, RecordType};
@@ -18,6 +19,9 @@ const NS_TTL: u32 = 86_400;
 /// How long a resolver may remember that a name does not exist, seconds. Cloudflare says 1,800; a
 /// learner who looked a name up before it was there should not wait half an hour for it.
 const NEGATIVE_TTL: u32 = 60;
+
+/// How long the edge may go on with an address that another resolver told.
+const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// What stands around the zones.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +41,8 @@ pub struct Settings {
 pub struct Directory {
     pub(super) settings: Settings,
     zones: HashMap<String, Zone>,
+    /// Targets of proxied aliases that other resolvers know, with the time of the answer.
+    outside: Mutex<HashMap<String, (Instant, Vec<IpAddr>)>>,
 }
 
 /// Where the edge finds what stands behind a name.
@@ -120,7 +126,11 @@ impl Directory {
                 }
             })
             .collect();
-        Self { settings, zones }
+        Self {
+            settings,
+            zones,
+            outside: Mutex::default(),
+        }
     }
 
     /// Apex and SSL mode of the zone that holds a name, if one of ours does.
@@ -162,13 +172,35 @@ impl Directory {
                     origin.addresses = node.data.iter().filter_map(|d| address(&d.data)).collect();
                 }
                 Found::Outside => {
-                    origin.addresses = upstream::addresses(&self.settings.upstreams, &name).await;
+                    origin.addresses = self.outside(&name).await;
                 }
                 Found::Delegated(..) | Found::Nothing(_) => {}
             }
             break;
         }
         Some(origin)
+    }
+
+    /// Addresses of a name outside the zones, remembered for a moment: the edge asks for every
+    /// request, and must not ask other people's resolvers as often.
+    async fn outside(&self, name: &str) -> Vec<IpAddr> {
+        let remembered = self.lock().get(name).cloned();
+        if let Some((since, addresses)) = remembered
+            && since.elapsed() < REMEMBERED
+        {
+            return addresses;
+        }
+        let addresses = upstream::addresses(&self.settings.upstreams, name).await;
+        let mut outside = self.lock();
+        outside.retain(|_, (since, _)| since.elapsed() < REMEMBERED);
+        if !addresses.is_empty() {
+            outside.insert(name.to_owned(), (Instant::now(), addresses.clone()));
+        }
+        addresses
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, Vec<IpAddr>)>> {
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Addresses of a name as a client of this resolver would get them.

@@ -385,3 +385,26 @@ async fn the_edge_is_told_the_origin_behind_a_proxied_name_only() {
     );
     assert_eq!(directory.addresses("www.example.com").await.len(), 3);
 }
+
+// An origin at another provider is named, not numbered; without a resolver for a moment the site
+// must go on.
+#[tokio::test]
+async fn an_origin_outside_the_zones_is_found_and_remembered() {
+    let outside = zone(
+        "outside.example",
+        vec![record("app.outside.example", "A", "192.0.2.5")],
+    );
+    let upstream = Resolver::start(settings(vec![]), &[outside]).await;
+    let mut zones = example();
+    zones[0]
+        .records
+        .push(proxied("far.example.com", "CNAME", "app.outside.example"));
+    let directory = Directory::new(settings(vec![upstream.address]), &zones);
+    let expected = [std::net::IpAddr::from([192, 0, 2, 5])];
+    let found = directory.origin("far.example.com").await.unwrap();
+    assert_eq!(found.addresses, expected);
+    drop(upstream);
+    tokio::task::yield_now().await;
+    let again = directory.origin("far.example.com").await.unwrap();
+    assert_eq!(again.addresses, expected);
+}
