@@ -16,8 +16,8 @@ pub enum DomainVerb {
         /// Name of the Cloudflare account that keeps the zone.
         #[arg(long)]
         account: String,
-        /// Replace a record that is not ours: repeat the name.
-        #[arg(long, value_name = "NAME")]
+        /// Replace a record that is not ours: repeat its content.
+        #[arg(long, value_name = "CONTENT")]
         replace: Option<String>,
         #[command(flatten)]
         approval: Approval,

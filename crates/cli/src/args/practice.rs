@@ -32,9 +32,12 @@ pub enum FaultVerb {
         path: String,
         /// The fault as JSON, such as `{"kind":"status","status":500}`.
         fault: String,
-        /// For how many requests.
+        /// Only requests of this method.
         #[arg(long)]
-        count: Option<u32>,
+        method: Option<String>,
+        /// For how many requests; until cleared unless given.
+        #[arg(long)]
+        times: Option<u64>,
     },
     /// A droplet.
     Droplet {

@@ -115,9 +115,10 @@ pub struct SourceArguments {
     /// Folder inside the git repository.
     #[arg(long, requires = "git")]
     pub subfolder: Option<String>,
-    /// Read the token for a private repository from this file; it is kept in the keychain.
-    #[arg(long, value_name = "FILE", requires = "git")]
-    pub git_token_file: Option<PathBuf>,
+    /// Read the token of a private repository, or `user:password` of a registry, from this file;
+    /// it is kept in the keychain.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// How a service is built and run. What is not given keeps its value, or its default.

@@ -53,6 +53,9 @@ pub enum ServerVerb {
     Destroy {
         /// Name of the server.
         name: String,
+        /// It is a machine of this account that Plimsoll does not keep.
+        #[arg(long)]
+        account: Option<String>,
         /// Destroy it although we did not create it: repeat its name.
         #[arg(long, value_name = "NAME")]
         force: Option<String>,
@@ -129,5 +132,7 @@ pub enum SnapshotVerb {
     Delete {
         /// Its id, as listed.
         id: String,
+        #[command(flatten)]
+        approval: Approval,
     },
 }

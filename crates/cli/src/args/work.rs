@@ -14,6 +14,9 @@ pub struct DeployArguments {
     /// Another commit than the service's, this once.
     #[arg(long)]
     pub commit: Option<String>,
+    /// Run it as this saved configuration says, from now on.
+    #[arg(long, value_name = "NAME")]
+    pub configuration: Option<String>,
     #[command(flatten)]
     pub approval: Approval,
 }
@@ -95,8 +98,8 @@ pub struct LogsArguments {
 /// Whose status.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// `project/environment`; everything unless given.
-    pub path: Option<String>,
+    /// `project/environment`.
+    pub path: String,
 }
 
 /// What can be done with jobs.

@@ -4,6 +4,7 @@
 //! writes what it does to a log that the starting process follows, and the facts of the running lab
 //! to a file when it is ready. Everything that must survive it lies in the state folder.
 
+mod asking;
 mod control;
 mod serve;
 
