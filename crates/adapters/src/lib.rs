@@ -6,5 +6,6 @@ pub mod digitalocean;
 pub mod http;
 pub mod keychain;
 pub mod keys;
+pub mod agent;
 pub mod ssh;
 pub mod tokens;

@@ -14,7 +14,9 @@ mod pool;
 mod pump;
 mod stage;
 
-pub(crate) use channel::{Channel, Event};
+pub(crate) use channel::{Channel, Event, Input};
+pub(crate) use command::BULK_FROM;
+pub(crate) use dial::shown;
 pub(crate) use pool::Traffics;
 pub(crate) use pump::Opening;
 pub(crate) use stage::Stage;

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+pub mod fake_agent;
+pub mod slow_line;
+
 use async_trait::async_trait;
 use plimsoll_domain::{Secret, SshKeyId, Timestamp, server::SshTarget};
 use plimsoll_engine::ports::{Keychain, PortResult};
@@ -54,6 +57,16 @@ impl Sshd {
 
     /// Starts one with further lines of configuration.
     pub async fn start_with(more: &str) -> Self {
+        Self::start_as(more, None).await
+    }
+
+    /// Starts one that sees empty folders at `/usr/local/bin` and `/etc/systemd/system`, but for
+    /// this `systemctl`, which finds the server's folder in `FOLDER`. Takes root.
+    pub async fn start_in_folders_of_its_own(systemctl: &str) -> Self {
+        Self::start_as("", Some(systemctl)).await
+    }
+
+    async fn start_as(more: &str, systemctl: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for (kind, name) in [
@@ -78,7 +91,24 @@ impl Sshd {
         // OpenSSH's separation of privileges wants this folder when root starts it.
         let _ = fs::create_dir_all("/run/sshd");
         let log = fs::File::create(path("log")).unwrap();
-        let child = Command::new("/usr/sbin/sshd")
+        let mut command = Command::new("/usr/sbin/sshd");
+        if let Some(systemctl) = systemctl {
+            let text = systemctl.replacen(
+                "\n",
+                &format!("\nFOLDER='{}'\n", folder.path().display()),
+                1,
+            );
+            fs::write(path("systemctl"), text).unwrap();
+            let script = "mount -t tmpfs none /usr/local/bin && mkdir -p /etc/systemd/system && \
+                mount -t tmpfs none /etc/systemd/system && \
+                install -m 755 \"$1\" /usr/local/bin/systemctl && shift && exec \"$@\"";
+            command = Command::new("unshare");
+            command
+                .args(["--mount", "--", "sh", "-c", script, "sh"])
+                .arg(path("systemctl"))
+                .arg("/usr/sbin/sshd");
+        }
+        let child = command
             .args(["-D", "-e", "-f"])
             .arg(path("sshd_config"))
             .stdin(Stdio::null())

@@ -1,0 +1,108 @@
+//! The agent's binary on this machine, as it is sent to servers.
+
+use super::body::local;
+use plimsoll_engine::ports::{PortError, PortResult};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Names the binary explicitly, before anything else is tried.
+const VARIABLE: &str = "PLIMSOLL_AGENT";
+const NAME: &str = "plimsoll-agent";
+
+/// The binary's bytes, its hash, and the processors that it is for.
+#[derive(Clone)]
+pub(super) struct Binary {
+    pub(super) bytes: Arc<Vec<u8>>,
+    /// BLAKE3, hex.
+    pub(super) hash: String,
+    /// As Docker names it: `amd64`, `arm64`.
+    pub(super) architecture: &'static str,
+}
+
+/// Finds the binary: the one that the settings name, the one that `PLIMSOLL_AGENT` names, the one
+/// beside this program.
+pub(super) fn find(setting: Option<&Path>) -> PortResult<PathBuf> {
+    let named = setting
+        .map(Path::to_path_buf)
+        .or_else(|| env::var_os(VARIABLE).map(PathBuf::from));
+    if let Some(path) = named {
+        return Ok(path);
+    }
+    let beside = env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.parent()?.join(NAME)));
+    beside.filter(|path| path.is_file()).ok_or_else(|| {
+        PortError::new(
+            "agent_binary_missing",
+            "the agent's binary is not beside this program",
+        )
+        .next_step(format!(
+            "Install Plimsoll again, or name the binary in the environment as {VARIABLE}."
+        ))
+    })
+}
+
+/// Reads a binary and looks at what it is.
+pub(super) async fn read(path: &Path) -> PortResult<Binary> {
+    let bytes = tokio::fs::read(path)
+        .await
+        .map_err(|error| local(path, "reading the agent's binary", &error))?;
+    let architecture = architecture(&bytes).ok_or_else(|| {
+        PortError::new(
+            "agent_binary_invalid",
+            format!(
+                "{} is no Linux program for a processor that we know",
+                path.display()
+            ),
+        )
+        .next_step("Install Plimsoll again.")
+    })?;
+    let hash = blake3::hash(&bytes).to_hex().to_string();
+    Ok(Binary {
+        bytes: Arc::new(bytes),
+        hash,
+        architecture,
+    })
+}
+
+/// The processors of an ELF file (`e_machine`, System V ABI, chapter 4).
+fn architecture(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.get(..5)? != b"\x7fELF\x02" {
+        return None;
+    }
+    match u16::from_le_bytes([*bytes.get(18)?, *bytes.get(19)?]) {
+        0x3e => Some("amd64"),
+        0xb7 => Some("arm64"),
+        _ => None,
+    }
+}
+
+/// What `uname -m` says, in Docker's words.
+pub(super) fn in_dockers_words(machine: &str) -> &str {
+    match machine {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_tells_its_processors() {
+        let mut header = b"\x7fELF\x02\x01\x01".to_vec();
+        header.resize(64, 0);
+        assert_eq!(architecture(&header), None);
+        header[18] = 0x3e;
+        assert_eq!(architecture(&header), Some("amd64"));
+        header[18] = 0xb7;
+        assert_eq!(architecture(&header), Some("arm64"));
+        assert_eq!(architecture(b"#!/bin/sh\n"), None);
+        assert_eq!(architecture(b""), None);
+    }
+}
