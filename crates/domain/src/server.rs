@@ -138,3 +138,32 @@ pub struct BaseSnapshot {
     /// When it was made.
     pub created_at: Timestamp,
 }
+
+/// `SHA256:…` of a public key in OpenSSH's form, as `ssh-keygen -l` shows it; `None` when it cannot
+/// be read.
+pub fn fingerprint(public: &str) -> Option<String> {
+    use base64::Engine as _;
+    use sha2::Digest as _;
+    let blob = base64::engine::general_purpose::STANDARD
+        .decode(public.split_whitespace().nth(1)?)
+        .ok()?;
+    let digest = sha2::Sha256::digest(blob);
+    let text = base64::engine::general_purpose::STANDARD_NO_PAD.encode(digest);
+    Some(format!("SHA256:{text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_one_that_openssh_shows() {
+        let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl github.com";
+        assert_eq!(
+            fingerprint(public).as_deref(),
+            Some("SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU")
+        );
+        assert_eq!(fingerprint("ssh-ed25519"), None);
+        assert_eq!(fingerprint("ssh-ed25519 %%%"), None);
+    }
+}
