@@ -4,7 +4,8 @@ use super::{Inner, exec, network};
 use crate::error::LabError;
 use crate::ground::{DropletFault, PowerState};
 
-/// The file that fills a disk.
+/// The file that fills the disk. All droplets of a lab stand on one disk, so that a full one is
+/// full for all of them, as it is for services on one server.
 const FILLER: &str = "/var/lib/docker/practice-disk-full";
 
 impl Inner {
@@ -68,10 +69,33 @@ impl Inner {
             .await
     }
 
-    async fn fill_disk(&self, _id: u64, _leave_bytes: u64) -> Result<(), LabError> {
-        Err(LabError::Network {
-            doing: "fill the droplet's disk".into(),
-            cause: "droplets of this engine share the host's disk".into(),
-        })
+    /// Fills the disk with a file that takes blocks and writes none of them.
+    async fn fill_disk(&self, id: u64, leave_bytes: u64) -> Result<(), LabError> {
+        let doing = "fill the droplet's disk";
+        if !self.may_fill_disk {
+            return Err(LabError::Network {
+                doing: doing.into(),
+                cause: "on this engine droplets share the host's disk, which stays as it is; an \
+                        engine of the practice cloud's own has a disk that may be filled"
+                    .into(),
+            });
+        }
+        self.inside(id, &["rm", "-f", FILLER], doing).await?;
+        let df = ["df", "--block-size=1", "--output=avail", "/var/lib/docker"];
+        let said = exec::must(&self.docker, &self.name(id), &df, doing).await?;
+        let free: u64 = said
+            .lines()
+            .last()
+            .and_then(|line| line.trim().parse().ok())
+            .ok_or_else(|| LabError::Network {
+                doing: doing.into(),
+                cause: said.clone(),
+            })?;
+        let length = free.saturating_sub(leave_bytes).to_string();
+        if length == "0" {
+            return Ok(());
+        }
+        self.inside(id, &["fallocate", "-l", &length, FILLER], doing)
+            .await
     }
 }

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use book::{Book, Droplet, Pages};
 
-use crate::engine::{gone, is_missing};
+use crate::engine::{Engine, gone, is_missing};
 use crate::error::{Doing, LabError};
 use crate::gateway::Link;
 use crate::ground::{
@@ -51,20 +51,22 @@ struct Inner {
     book: Book,
     gateway: Link,
     limits: container::Limits,
+    /// Whether the engine's disk may be filled without harming the host.
+    may_fill_disk: bool,
     /// One event at a time for each droplet.
     turns: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl DockerGround {
-    /// Stands on `docker` with what `book` remembers.
+    /// Stands on `engine` with what `book` remembers.
     pub(crate) async fn new(
-        docker: Docker,
+        engine: &Engine,
         instance: Instance,
-        block: Block,
         image: String,
         book: Book,
         gateway: Link,
     ) -> Result<Self, LabError> {
+        let (docker, block) = (engine.docker.clone(), engine.block());
         let info = docker.info().await.doing("ask the engine about its host")?;
         let limits = container::Limits {
             processors: info
@@ -76,7 +78,6 @@ impl DockerGround {
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .unwrap_or(1 << 30),
         };
-        let turns = Mutex::default();
         let inner = Inner {
             docker,
             instance,
@@ -85,7 +86,8 @@ impl DockerGround {
             book,
             gateway,
             limits,
-            turns,
+            may_fill_disk: engine.has_disk(),
+            turns: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -5,6 +5,7 @@
 //! on a bare Linux machine. Everything after opening it is the same: droplets and the gateway are
 //! containers on one network, and what a droplet needs around it lives in the gateway container.
 
+mod disk;
 mod given;
 mod namespace;
 mod own;
@@ -221,6 +222,11 @@ impl Engine {
             doing: format!("make the network {name}"),
             cause: "every network from 10.201.0.0/16 to 10.250.0.0/16 is taken".into(),
         })
+    }
+
+    /// Whether the engine's disk may be filled without harming the host.
+    pub(crate) fn has_disk(&self) -> bool {
+        self.own.as_ref().is_some_and(own::OwnEngine::has_disk)
     }
 
     /// Stops an engine of the lab's own; leaves a given one alone.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bollard::Docker;
 use serde_json::json;
 
+use super::disk::Disk;
 use super::given;
 use super::namespace::Namespace;
 use crate::command::{Program, process_runs};
@@ -37,8 +38,10 @@ pub(super) fn possible() -> bool {
 /// The files and processes of an own engine.
 #[derive(Debug, Clone)]
 pub(super) struct OwnEngine {
-    /// Images, containers and volumes, kept from one start to the next.
-    data: PathBuf,
+    /// Logs and the disk, kept from one start to the next.
+    folder: PathBuf,
+    /// Images, containers and volumes.
+    disk: Disk,
     /// Sockets and process ids. Not in the state folder: a socket's path may have 107 bytes.
     runtime: PathBuf,
     control_group: String,
@@ -52,7 +55,8 @@ impl OwnEngine {
         let namespace = Namespace::new(&runtime, instance, block);
         let control_group = format!("plimsoll-{}", instance.id());
         Self {
-            data: folder.engine(),
+            disk: Disk::new(&folder.engine()),
+            folder: folder.engine(),
             runtime,
             control_group,
             namespace,
@@ -76,7 +80,7 @@ impl OwnEngine {
                 tried: "an engine of the practice cloud's own needs Linux and root".into(),
             });
         }
-        for folder in [&self.data, &self.runtime] {
+        for folder in [&self.folder, &self.runtime] {
             std::fs::create_dir_all(folder).at("make", folder)?;
         }
         self.namespace.up().await?;
@@ -85,6 +89,7 @@ impl OwnEngine {
         }
         // Neither runs, or one of the two is useless without the other.
         self.end_processes().await?;
+        self.disk.up().await?;
         self.start_containerd().await?;
         self.start_dockerd(host)?;
         let deadline = Instant::now() + UP;
@@ -120,7 +125,7 @@ impl OwnEngine {
             .arg("--config")
             .arg(&config)
             .arg("--root")
-            .arg(self.data.join("containerd"))
+            .arg(self.disk.path().join("containerd"))
             .arg("--state")
             .arg(self.runtime.join("containerd"))
             .arg("--address")
@@ -148,7 +153,7 @@ impl OwnEngine {
         let settings = json!({
             "hosts": [self.endpoint()],
             "containerd": self.runtime.join("containerd.sock"),
-            "data-root": self.data.join("docker"),
+            "data-root": self.disk.path().join("docker"),
             "exec-root": self.runtime.join("docker"),
             "pidfile": self.runtime.join("dockerd.pid"),
             "bip": self.block.default_bridge(),
@@ -174,6 +179,11 @@ impl OwnEngine {
         json!({"base": base, "size": size})
     }
 
+    /// Whether the engine's data lie on a disk of their own, which may be filled.
+    pub(super) fn has_disk(&self) -> bool {
+        self.disk.is_mounted()
+    }
+
     /// See [`Namespace::guard`].
     pub(super) async fn guard(&self, host: &Host) -> Result<(), LabError> {
         self.namespace.guard(host).await
@@ -183,6 +193,14 @@ impl OwnEngine {
     pub(super) async fn down(&self) -> Result<(), LabError> {
         self.end_processes().await?;
         self.namespace.down().await?;
+        for mount in mounts_below(self.disk.path()) {
+            Program::new("umount", "mount")
+                .arg("-l")
+                .arg(&mount)
+                .succeeds()
+                .await;
+        }
+        self.disk.down().await?;
         remove_control_groups(Path::new(CONTROL_GROUPS), &self.control_group);
         let _ = std::fs::remove_dir_all(&self.runtime);
         // The parent is shared with other labs and goes with the last one.
@@ -202,15 +220,8 @@ impl OwnEngine {
     /// Ends the engine and removes its data.
     pub(super) async fn wipe(&self) -> Result<(), LabError> {
         self.down().await?;
-        for mount in mounts_below(&self.data) {
-            Program::new("umount", "mount")
-                .arg("-l")
-                .arg(&mount)
-                .succeeds()
-                .await;
-        }
-        if self.data.exists() {
-            std::fs::remove_dir_all(&self.data).at("remove", &self.data)?;
+        if self.folder.exists() {
+            std::fs::remove_dir_all(&self.folder).at("remove", &self.folder)?;
         }
         Ok(())
     }
@@ -256,7 +267,7 @@ impl OwnEngine {
     }
 
     fn log(&self, name: &str) -> Result<std::fs::File, LabError> {
-        let path = self.data.join(format!("{name}.log"));
+        let path = self.folder.join(format!("{name}.log"));
         std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -267,7 +278,7 @@ impl OwnEngine {
     /// The ends of both logs, for an error.
     fn last_words(&self) -> String {
         let last = |name: &str| {
-            let path = self.data.join(format!("{name}.log"));
+            let path = self.folder.join(format!("{name}.log"));
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let line = text
                 .lines()
@@ -306,7 +317,7 @@ fn mounts_below(folder: &Path) -> Vec<PathBuf> {
         .lines()
         .filter_map(|line| line.split(' ').nth(1))
         .map(|path| PathBuf::from(path.replace("\\040", " ")))
-        .filter(|path| path.starts_with(folder))
+        .filter(|path| path.starts_with(folder) && path != folder)
         .collect();
     mounts.sort();
     mounts.reverse();

@@ -68,6 +68,21 @@ impl Link {
         }
     }
 
+    /// The root of the ACME authority's certificates, PEM; `None` when that authority does not run.
+    pub(crate) async fn acme_root(&self) -> Result<Option<String>, LabError> {
+        let answer = self
+            .client
+            .get(format!("{}/acme-root", self.base))
+            .send()
+            .await;
+        let text = match answer {
+            Ok(answer) => answer.text().await,
+            Err(error) => Err(error),
+        };
+        let pem = text.map_err(|error| failed(&error))?;
+        Ok((!pem.is_empty()).then_some(pem))
+    }
+
     /// Certificates that origins may carry, from the next message on.
     pub(crate) fn trust_origins(&self, roots: Vec<String>) {
         *self

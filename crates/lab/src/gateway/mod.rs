@@ -6,6 +6,8 @@
 //! | resolver | gateway, port 53 |
 //! | edge of proxied names | gateway, ports 80 and 443 |
 //! | registry mirror | gateway, port 5000 |
+//! | ACME authority (Pebble) | gateway, port 14000 |
+//! | SOCKS proxy into the lab's networks | gateway, port 1080 |
 //! | control, for the lab only | gateway, port 8900 |
 //!
 //! It is the lab's own program in a container ([`container`]), so the host needs no privileges and
@@ -39,12 +41,14 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use container::{start, token};
 pub(crate) use link::Link;
 
+use crate::acme::{AcmeAuthority, AcmeSettings};
 use crate::dns::{self, Directory};
 use crate::droplets::Pages;
 use crate::edge::{Edge, EdgeSettings};
 use crate::error::LabError;
 use crate::folder;
 use crate::network::Block;
+use crate::proxy;
 use crate::tls::Authority;
 
 /// The address of the metadata service on every cloud (RFC 3927 range).
@@ -55,6 +59,12 @@ pub(crate) const CONTROL_PORT: u16 = 8900;
 pub(crate) const MIRROR_PORT: u16 = 5000;
 /// Where the container holds what the lab handed to it.
 pub(crate) const HOME: &str = "/opt/plimsoll";
+/// Port of the proxy into the lab's networks.
+const PROXY_PORT: u16 = 1080;
+/// Port of the ACME authority's directory.
+pub(crate) const ACME_PORT: u16 = 14000;
+/// Port on which the ACME authority tells its root.
+const ACME_ROOT_PORT: u16 = 15000;
 const CONFIG_FILE: &str = "gateway.json";
 /// The lab's public authority, inside [`HOME`]: the edge issues certificates as they are asked for.
 const AUTHORITY_FOLDER: &str = "ca";
@@ -118,7 +128,12 @@ pub async fn run() -> Result<(), LabError> {
     services.spawn(dns::serve(listeners, directory.clone(), stop.clone()));
 
     let authority = Arc::new(Authority::load(&home.join(AUTHORITY_FOLDER))?);
-    let edge = Edge::new(EdgeSettings::default(), authority, &[], directory)?;
+    let edge = Edge::new(
+        EdgeSettings::default(),
+        authority.clone(),
+        &[],
+        directory.clone(),
+    )?;
     let (http, https) = (listen(gateway, 80).await?, listen(gateway, 443).await?);
     let (visited, ending) = (edge.clone(), stop.clone());
     services.spawn(async move {
@@ -127,14 +142,24 @@ pub async fn run() -> Result<(), LabError> {
         }
     });
 
+    let networks = config.block.cidr().parse().into_iter().collect();
+    let listener = listen(gateway, PROXY_PORT).await?;
+    services.spawn(proxy::serve(listener, networks, directory, stop.clone()));
+
+    let acme = acme(gateway, &authority).await;
+    let acme_root = acme.as_ref().map(|acme| acme.root_pem().to_owned());
+
+    let shown = acme_root.clone().unwrap_or_default();
     let control = Router::new()
         .route("/health", get(|| async { "ok" }))
+        .route("/acme-root", get(move || async { shown }))
         .route("/published", post(receive))
         .with_state(Controlled {
             config: Arc::new(config),
             publish,
             point,
             edge,
+            acme_root,
         });
     let listener = listen(gateway, CONTROL_PORT).await?;
     services.spawn(async move {
@@ -142,9 +167,31 @@ pub async fn run() -> Result<(), LabError> {
     });
 
     ended().await;
+    drop(acme);
     stop.cancel();
     services.shutdown().await;
     Ok(())
+}
+
+/// The ACME authority. Without it the lab lacks one way to a certificate and works otherwise.
+async fn acme(gateway: Ipv4Addr, authority: &Authority) -> Option<AcmeAuthority> {
+    let settings = AcmeSettings {
+        folder: Path::new("/run/practice-acme").to_owned(),
+        listen: SocketAddr::from((gateway, ACME_PORT)),
+        management: SocketAddr::from((gateway, ACME_ROOT_PORT)),
+        resolver: SocketAddr::from((gateway, 53)),
+        http_port: 80,
+        tls_port: 443,
+        nonce_reject_percent: 5,
+        names: Vec::new(),
+    };
+    match AcmeAuthority::start(&settings, authority).await {
+        Ok(authority) => Some(authority),
+        Err(error) => {
+            tracing::error!(%error, "the ACME authority does not run");
+            None
+        }
+    }
 }
 
 async fn listen(address: Ipv4Addr, port: u16) -> Result<TcpListener, LabError> {
@@ -171,6 +218,7 @@ struct Controlled {
     publish: watch::Sender<Published>,
     point: watch::Sender<Arc<Directory>>,
     edge: Edge,
+    acme_root: Option<String>,
 }
 
 async fn receive(
@@ -185,7 +233,7 @@ async fn receive(
         return StatusCode::UNAUTHORIZED;
     }
     let mut roots = Vec::new();
-    for pem in &told.origin_roots {
+    for pem in told.origin_roots.iter().chain(&controlled.acme_root) {
         match CertificateDer::from_pem_slice(pem.as_bytes()) {
             Ok(root) => roots.push(root),
             Err(_) => return StatusCode::BAD_REQUEST,

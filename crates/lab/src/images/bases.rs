@@ -189,10 +189,10 @@ fn busybox() -> Base {
                 Entry::file("/etc/group", 0o644, "root:x:0:\n"),
             ],
             finish: &[
-                "mkdir -p \"$1\"/dev \"$1\"/proc \"$1\"/sys \"$1\"/tmp \"$1\"/root",
+                "mkdir -p \"$1\"/proc \"$1\"/sys \"$1\"/tmp \"$1\"/root \"$1\"/home",
                 "chmod 1777 \"$1\"/tmp",
                 "chroot \"$1\" /bin/busybox --install -s /bin",
-                "rm -rf \"$1\"/usr/share \"$1\"/var/lib/dpkg \"$1\"/var/lib/apt",
+                "rm -rf \"$1\"/usr/share",
             ],
         },
         config: config(&["sh"], "BusyBox of Debian 12"),

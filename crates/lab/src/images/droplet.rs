@@ -84,6 +84,8 @@ pub(crate) fn recipe() -> Recipe {
             "nftables",
             "nginx",
             "openssh-server",
+            // The gateway's image is the droplets', and it answers for a public authority.
+            "pebble",
             "procps",
             "rsync",
             "sudo",

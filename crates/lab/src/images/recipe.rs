@@ -80,6 +80,11 @@ impl Recipe {
         let laid_over = scratch.path().join("overlay.tar");
         std::fs::write(&laid_over, overlay::archive(&self.entries(host))?)
             .at("write", &laid_over)?;
+        // Packages that are only unpacked never get to the hooks behind installing them.
+        let hook = match self.variant {
+            "extract" => "--extract-hook",
+            _ => "--customize-hook",
+        };
         let mut program = Program::new("mmdebstrap", "mmdebstrap")
             .args(["--quiet", "--format=tar"])
             .arg(format!("--variant={}", self.variant))
@@ -97,13 +102,14 @@ impl Recipe {
             .env("PLIMSOLL_OVERLAY", &laid_over)
             .env("DEBIAN_FRONTEND", "noninteractive")
             // The path reaches the shell as a variable and never as text.
-            .args(["--customize-hook=tar -C \"$1\" -xf \"$PLIMSOLL_OVERLAY\""]);
+            .arg(format!("{hook}=tar -C \"$1\" -xf \"$PLIMSOLL_OVERLAY\""));
         if self.packages.contains(&"ca-certificates") {
-            program = program
-                .args(["--customize-hook=chroot \"$1\" update-ca-certificates >/dev/null 2>&1"]);
+            program = program.arg(format!(
+                "{hook}=chroot \"$1\" update-ca-certificates >/dev/null 2>&1"
+            ));
         }
         for command in self.finish {
-            program = program.arg(format!("--customize-hook={command}"));
+            program = program.arg(format!("{hook}={command}"));
         }
         program
             .args(["--customize-hook=rm -rf \"$1\"/var/lib/apt/lists/* \"$1\"/var/cache/apt/*.bin"])

@@ -24,7 +24,10 @@ impl Running {
         body: Option<&Value>,
     ) -> Result<Value, LabError> {
         let doing = || format!("ask the practice cloud for {method} {path}");
-        let trouble = |cause: String| LabError::Network { doing: doing(), cause };
+        let trouble = |cause: String| LabError::Network {
+            doing: doing(),
+            cause,
+        };
         let credentials =
             Credentials::read(&self.api).map_err(|error| trouble(error.to_string()))?;
         let ca = std::fs::read(&self.ca).map_err(|error| trouble(error.to_string()))?;
@@ -35,16 +38,24 @@ impl Running {
             .tls_certs_only([ca])
             .build()
             .map_err(|error| trouble(error.to_string()))?;
-        let method = method.parse().map_err(|_| trouble("no such method".into()))?;
+        let method = method
+            .parse()
+            .map_err(|_| trouble("no such method".into()))?;
         let mut request = client
             .request(method, format!("{}/lab/v1{path}", self.control_url))
             .bearer_auth(&credentials.control_token);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|error| trouble(error.to_string()))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| trouble(error.to_string()))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(|error| trouble(error.to_string()))?;
+        let text = answer
+            .text()
+            .await
+            .map_err(|error| trouble(error.to_string()))?;
         if !status.is_success() {
             return Err(trouble(format!("{status}: {text}")));
         }
@@ -59,7 +70,8 @@ impl Running {
     /// # Errors
     /// As [`Running::control`].
     pub async fn break_answers(&self, rule: &FaultRule) -> Result<Value, LabError> {
-        self.control("POST", "/faults", Some(&serde_json::json!(rule))).await
+        self.control("POST", "/faults", Some(&serde_json::json!(rule)))
+            .await
     }
 
     /// Mends every answer.
@@ -76,6 +88,7 @@ impl Running {
     /// As [`Running::control`].
     pub async fn break_droplet(&self, id: u64, fault: &DropletFault) -> Result<Value, LabError> {
         let path = format!("/droplets/{id}/fault");
-        self.control("POST", &path, Some(&serde_json::json!(fault))).await
+        self.control("POST", &path, Some(&serde_json::json!(fault)))
+            .await
     }
 }

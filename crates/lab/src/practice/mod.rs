@@ -61,6 +61,16 @@ pub struct Running {
     pub edge: Ipv4Addr,
     /// Registry mirror, as `http://address:port`.
     pub registry: String,
+    /// Directory of the ACME authority, as droplets and the host reach it; its TLS certificate is of
+    /// the lab's own authority. `None` when it does not run.
+    pub acme_url: Option<String>,
+    /// Root of the certificates that the ACME authority issues, PEM; a new one at each start.
+    pub acme_root: Option<PathBuf>,
+    /// Git host on the loopback address, below which repositories are `owner/name.git`; its TLS
+    /// certificate is of the lab's own authority.
+    pub git_url: String,
+    /// Folder of the git host's repositories.
+    pub git: PathBuf,
     /// Proxy to reach droplets through, as `socks5h://127.0.0.1:port`; `None` when their addresses
     /// are routable from this host.
     pub proxy: Option<String>,

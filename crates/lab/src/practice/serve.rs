@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::error::{AtPath, LabError};
 use crate::folder::{self, StateFolder};
 use crate::gateway;
+use crate::git::{self, GitHost};
 use crate::host::Host;
 use crate::images::store::Store;
 use crate::images::{self, bases};
@@ -97,9 +98,16 @@ async fn stand(
         &registry,
     )
     .await?;
+    let acme_root = match link.acme_root().await? {
+        Some(pem) => {
+            let path = folder.root().join("acme-root.pem");
+            folder::write(&path, pem.as_bytes())?;
+            Some(path)
+        }
+        None => None,
+    };
     let book = Book::open(&folder.ground())?;
-    let ground =
-        DockerGround::new(docker.clone(), instance.clone(), block, image, book, link).await?;
+    let ground = DockerGround::new(engine, instance.clone(), image, book, link).await?;
 
     let stop = CancellationToken::new();
     if ground.count() > 0 {
@@ -131,6 +139,15 @@ async fn stand(
         stop.clone(),
     ));
 
+    let git = folder.root().join("git");
+    let git_host = GitHost::open(&git)?;
+    let git_listener = TcpListener::bind((LOOPBACK, 0))
+        .await
+        .map_err(not_listening)?;
+    let git_port = git_listener.local_addr().map_err(not_listening)?.port();
+    let git_tls = Some(authority.server_config(&names)?);
+    tokio::spawn(git::serve(git_host, git_listener, git_tls, stop.clone()));
+
     let (ends, mut asked) = mpsc::channel(1);
     let own = TcpListener::bind((LOOPBACK, 0))
         .await
@@ -151,6 +168,12 @@ async fn stand(
         resolver: block.gateway(),
         edge: block.gateway(),
         registry: format!("http://{}:{}", block.gateway(), gateway::MIRROR_PORT),
+        acme_url: acme_root
+            .is_some()
+            .then(|| format!("https://{}:{}/dir", block.gateway(), gateway::ACME_PORT)),
+        acme_root,
+        git_url: format!("https://{LOOPBACK}:{git_port}"),
+        git,
         proxy: None,
         pid: std::process::id(),
         own_url: format!("http://{LOOPBACK}:{own_port}"),
