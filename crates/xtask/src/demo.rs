@@ -219,7 +219,7 @@ impl Demo {
     /// Looks at the site from outside and checks which version answers.
     fn expect_version(&self, version: &str) -> Done {
         let seen = self.json(&["domain", "check", HOST])?;
-        let body = seen["body"].as_str().unwrap_or_default();
+        let body = seen["https"]["body"].as_str().unwrap_or_default();
         if body.contains(&format!("This is version {version}.")) {
             println(&format!("https://{HOST}/ answers with version {version}."));
             return Ok(());

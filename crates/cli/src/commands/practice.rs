@@ -36,7 +36,12 @@ pub async fn run(verb: &PracticeVerb, output: Output) -> Answer {
         PracticeVerb::Fault(fault) => {
             let running = running().await?;
             let answer = match fault {
-                FaultVerb::Answer { path, method, fault, times } => {
+                FaultVerb::Answer {
+                    path,
+                    method,
+                    fault,
+                    times,
+                } => {
                     let rule = FaultRule {
                         method: method.clone(),
                         path: path.clone(),

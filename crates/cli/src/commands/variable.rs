@@ -45,8 +45,10 @@ pub async fn run(verb: VariableVerb, desk: &Desk) -> Answer {
             let text = input::secret(".env file", file.as_deref())?;
             let all = secrets.iter().any(|name| name == "*");
             let secrets = if all {
-                plimsoll_domain::dotenv::names(text.expose())
-                    .map_err(|error| Failed::input("invalid_dotenv", error.to_string(), ""))?
+                let entries = plimsoll_domain::dotenv::parse(text.expose()).map_err(|error| {
+                    Failed::input("invalid_dotenv", format!("The .env file: {error}."), "")
+                })?;
+                entries.into_iter().map(|(name, _)| name).collect()
             } else {
                 secrets
                     .iter()

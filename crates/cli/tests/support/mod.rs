@@ -1,0 +1,261 @@
+//! A person at a desk, for tests: a home of their own, the practice cloud, and the command.
+
+#![allow(dead_code)]
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+/// The practice cloud's zone.
+pub const ZONE: &str = "plimsoll.test";
+
+/// A desk with accounts at both clouds.
+pub struct Desk {
+    folder: tempfile::TempDir,
+    practice: PathBuf,
+    name: String,
+}
+
+/// A finished call.
+pub struct Ran {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Its answer as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in {:?}; it said {}", self.stdout, self.stderr))
+    }
+}
+
+impl Desk {
+    /// A desk without accounts.
+    pub fn bare(name: &str) -> Self {
+        let practice = std::env::var_os("PLIMSOLL_PRACTICE")
+            .map(PathBuf::from)
+            .expect("this test needs the practice cloud: run `cargo xtask test`, which starts it");
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("passphrase"), "correct horse\n").unwrap();
+        // Tests share one cloud: names of servers must not meet.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{name}-{}-{count}", std::process::id());
+        Self {
+            folder,
+            practice,
+            name,
+        }
+    }
+
+    /// A desk with accounts at both clouds.
+    pub fn new(name: &str) -> Self {
+        let desk = Self::bare(name);
+        desk.ok(&["account", "connect", "digitalocean", "--practice"]);
+        desk.ok(&["account", "connect", "cloudflare", "--practice"]);
+        desk
+    }
+
+    /// A name that no other test uses.
+    pub fn unique(&self, word: &str) -> String {
+        format!("{word}-{}", self.name)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub fn practice(&self) -> &Path {
+        &self.practice
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        command
+            .args(arguments)
+            .env("PLIMSOLL_HOME", self.home())
+            .env(
+                "PLIMSOLL_PASSPHRASE_FILE",
+                self.folder.path().join("passphrase"),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Calls it and waits.
+    pub fn call(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Calls it with something on standard input.
+    pub fn call_with(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        Ran::of(child.wait_with_output().unwrap())
+    }
+
+    /// Calls it without waiting.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// Calls it for JSON; it must succeed.
+    pub fn ok(&self, arguments: &[&str]) -> Value {
+        let ran = self.call(&[arguments, &["--json"]].concat());
+        assert_eq!(
+            ran.status,
+            0,
+            "`plimsoll {}` failed:\n{}\n{}",
+            arguments.join(" "),
+            ran.stdout,
+            ran.stderr
+        );
+        ran.json()
+    }
+
+    /// Calls it for JSON; it must fail. Answers its exit status and error.
+    pub fn fails(&self, arguments: &[&str]) -> (i32, Value) {
+        let ran = self.call(&[arguments, &["--json"]].concat());
+        assert_ne!(
+            ran.status,
+            0,
+            "`plimsoll {}` should fail: {}",
+            arguments.join(" "),
+            ran.stdout
+        );
+        let answer = ran.json();
+        assert!(answer["error"]["code"].is_string(), "no code in {answer}");
+        (ran.status, answer["error"].clone())
+    }
+
+    /// Provisions a server.
+    pub fn server(&self, word: &str) -> String {
+        let name = self.unique(word);
+        self.ok(&[
+            "server",
+            "provision",
+            &name,
+            "--account",
+            "digitalocean",
+            "--region",
+            "ams3",
+            "--size",
+            "s-1vcpu-1gb",
+            "--yes",
+        ]);
+        name
+    }
+
+    /// The address of a server.
+    pub fn address(&self, server: &str) -> String {
+        let servers = self.ok(&["server", "list"]);
+        let found = servers
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["name"] == server);
+        found.unwrap()["ssh"]["host"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a server at the practice cloud.
+    pub fn droplet(&self, server: &str) -> String {
+        let servers = self.ok(&["server", "list"]);
+        let found = servers
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["name"] == server);
+        found.unwrap()["provider_ref"].as_str().unwrap().to_owned()
+    }
+
+    /// Destroys a server; its droplet must not outlive the test.
+    pub fn destroy(&self, server: &str) {
+        self.ok(&["server", "destroy", server, "--yes"]);
+    }
+
+    /// A folder with the sample application, changed by `edit`.
+    pub fn app(&self, word: &str, edit: impl Fn(String) -> String) -> PathBuf {
+        let folder = self.folder.path().join(word);
+        fs::create_dir_all(&folder).unwrap();
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hello/app.py");
+        fs::write(
+            folder.join("app.py"),
+            edit(fs::read_to_string(sample).unwrap()),
+        )
+        .unwrap();
+        folder
+    }
+
+    /// A project with one service from a folder, in an environment on servers.
+    pub fn service(&self, project: &str, folder: &Path, servers: &[&str], more: &[&str]) -> String {
+        self.ok(&["project", "create", project]);
+        let environment = format!("{project}/production");
+        let mut arguments = vec!["environment", "create", &environment];
+        for server in servers {
+            arguments.extend(["--server", server]);
+        }
+        self.ok(&arguments);
+        let service = format!("{project}/web");
+        let folder = folder.to_str().unwrap();
+        let create = [
+            "service", "create", &service, "--folder", folder, "--port", "8000",
+        ];
+        self.ok(&[&create[..], &["--health-path", "/healthz"], more].concat());
+        format!("{project}/production/web")
+    }
+
+    /// What answers at a domain, over HTTPS from outside.
+    pub fn page(&self, host: &str) -> String {
+        let check = self.ok(&["domain", "check", host]);
+        check["https"]["body"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// Changes the version that the sample application shows.
+pub fn version(text: String, version: &str) -> String {
+    assert!(text.contains("VERSION = \"1\""));
+    text.replace("VERSION = \"1\"", &format!("VERSION = \"{version}\""))
+}
+
+/// Waits until something holds, for at most `limit`.
+pub fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < limit, "after {limit:?} still not: {what}");
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
