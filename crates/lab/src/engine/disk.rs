@@ -83,7 +83,8 @@ impl Disk {
                 .await?;
         }
         Program::new("mount", "mount")
-            .args(["-o", "loop,lazytime"])
+            // The reserve belongs to nobody by number: droplets' root has the number 0 as well.
+            .args(["-o", "loop,lazytime,resuid=65534,resgid=65534"])
             .arg(&self.file)
             .arg(&self.mount)
             .run("mount the practice cloud's disk")
