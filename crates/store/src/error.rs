@@ -168,7 +168,7 @@ impl StoreError {
             StoreError::Immutable { .. } => "store_immutable",
             StoreError::LeaseLost { .. } => "store_lease_lost",
             StoreError::WrongStatus { .. } => "job_wrong_status",
-            StoreError::TargetInterrupted { .. } => "job_target_interrupted",
+            StoreError::TargetInterrupted { .. } => "target_interrupted",
         }
     }
 

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub struct Registration {
     store: Store,
     fence: i64,
-    lock: Held,
+    _lock: Held,
 }
 
 /// The right to work on a job.
@@ -61,7 +61,7 @@ impl Store {
         Ok(Registration {
             store: self.clone(),
             fence,
-            lock,
+            _lock: lock,
         })
     }
 
@@ -250,13 +250,11 @@ impl Registration {
     }
 
     /// Ends the registration in order; jobs that it still holds become interrupted.
-    pub async fn leave(self) -> Result<Vec<JobId>> {
+    pub async fn leave(&self) -> Result<Vec<JobId>> {
         let mut write = self.store.write().await?;
         let interrupted = write.end_runner(self.fence).await?;
         write.commit().await?;
-        let path = self.store.runner_lock(self.fence)?;
-        drop(self.lock);
-        remove(&path);
+        remove(&self.store.runner_lock(self.fence)?);
         Ok(interrupted)
     }
 }
@@ -298,7 +296,7 @@ impl Write {
     pub async fn interrupt(&mut self, mut job: Job) -> Result<()> {
         job.status = JobStatus::Interrupted;
         job.error.get_or_insert_with(|| Failure {
-            code: "job_interrupted".into(),
+            code: "interrupted".into(),
             message: "the process that worked on it ended in the middle".into(),
             evidence: Vec::new(),
             next_step: format!("Resume or undo the job {}.", job.id),

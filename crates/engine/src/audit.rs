@@ -1,0 +1,55 @@
+//! The audit of every act. An act whose entry cannot be written does not happen: the entry is part
+//! of the act's transaction, or written before the act where that lies outside.
+
+use crate::{
+    ports::{Clock, PortResult},
+    redact::Redactor,
+};
+use plimsoll_domain::{AuditId, audit::AuditEntry};
+use plimsoll_store::{Store, Write};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Records acts, cleaned of secrets. Cloning is cheap.
+#[derive(Clone)]
+pub struct Auditor {
+    clock: Arc<dyn Clock>,
+    redactor: Arc<Redactor>,
+}
+
+impl Auditor {
+    /// An auditor that cleans by this redactor.
+    pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>) -> Self {
+        Self { clock, redactor }
+    }
+
+    /// Records an act in the transaction that does it.
+    pub async fn record(
+        &self,
+        write: &mut Write,
+        act: &str,
+        subject: &str,
+        details: Value,
+    ) -> PortResult<AuditEntry> {
+        let mut entropy = [0; 10];
+        self.clock.entropy(&mut entropy);
+        let id = AuditId::mint(self.clock.now(), entropy);
+        let details = self.redactor.value(details);
+        let subject = self.redactor.text(subject);
+        Ok(write.audit(id, act, &subject, details).await?)
+    }
+
+    /// Records an act outside the store, before it happens.
+    pub async fn record_before(
+        &self,
+        store: &Store,
+        act: &str,
+        subject: &str,
+        details: Value,
+    ) -> PortResult<AuditEntry> {
+        let mut write = store.write().await?;
+        let entry = self.record(&mut write, act, subject, details).await?;
+        write.commit().await?;
+        Ok(entry)
+    }
+}

@@ -1,0 +1,442 @@
+//! The runner: takes jobs from their lines, one at a time a target, and never two for one.
+
+use super::{
+    Checkpoint, JobError, JobEvent, Performer,
+    progress::LogWriter,
+    watch::{Live, watch},
+    work::Work,
+};
+use crate::{ports::Clock, redact::Redactor};
+use futures::{FutureExt, Stream};
+use plimsoll_domain::{
+    JobId,
+    job::{
+        Direction, FIRST_BACKOFF_MS, HARD_LIMIT_MS, Job, JobStatus, MAX_RETRIES, Queue,
+        SOFT_LIMIT_MS, StepStatus,
+    },
+};
+use plimsoll_store::{Lease, Registration, Store, StoreError};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
+    task::JoinSet,
+};
+
+/// How often lines are looked at when nothing in this process wakes the runner.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often dead processes are looked for.
+const REAP: Duration = Duration::from_secs(1);
+/// How many looks for dead processes there are to one heartbeat.
+const REAPS_A_HEARTBEAT: u32 = 10;
+/// All lines, and how many jobs of each may run side by side.
+const LINES: [(Queue, usize); 4] = [
+    (Queue::Deploy, 4),
+    (Queue::Build, 2),
+    (Queue::Default, 4),
+    (Queue::Monitor, 2),
+];
+
+/// How long and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// After this long a job is asked to end, ms.
+    pub soft_ms: u64,
+    /// After this long it is cut off, ms. The undo that follows has as long.
+    pub hard_ms: u64,
+    /// Most retries of a step, for retryable failures.
+    pub retries: u32,
+    /// The pause before the first retry, ms; doubles each time.
+    pub backoff_ms: u64,
+    /// How long a step that was asked to end may go on before it is dropped.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            soft_ms: SOFT_LIMIT_MS,
+            hard_ms: HARD_LIMIT_MS,
+            retries: MAX_RETRIES,
+            backoff_ms: FIRST_BACKOFF_MS,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What every job of a runner works with.
+pub(super) struct Core<P: Performer> {
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) performer: Arc<P>,
+    pub(super) limits: Limits,
+    pub(super) log: LogWriter,
+    pub(super) live: broadcast::Sender<Live>,
+    checkpoint: Option<Checkpoint>,
+}
+
+impl<P: Performer> Core<P> {
+    pub(super) async fn checkpoint(&self, point: &str) {
+        if let Some(checkpoint) = &self.checkpoint {
+            checkpoint(point).await;
+        }
+    }
+}
+
+/// Runs jobs in this process. Cloning is cheap; dropping the last clone stops all work at once, as
+/// the end of the process would, and leaves its jobs to be found interrupted.
+pub struct Runner<P: Performer> {
+    shared: Arc<Shared<P>>,
+}
+
+struct Shared<P: Performer> {
+    core: Arc<Core<P>>,
+    registration: Registration,
+    lines: Vec<(Queue, Arc<Semaphore>)>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl<P: Performer> Clone for Runner<P> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<P: Performer> Runner<P> {
+    /// Registers this process to run jobs. Jobs of processes that ended in the middle become
+    /// interrupted first.
+    pub async fn open(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        redactor: Arc<Redactor>,
+        performer: Arc<P>,
+    ) -> Result<Self, JobError> {
+        Self::open_with(store, clock, redactor, performer, Limits::default(), None).await
+    }
+
+    /// Like [`Runner::open`], with other limits, and a checkpoint at which a test stops it.
+    pub async fn open_with(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        redactor: Arc<Redactor>,
+        performer: Arc<P>,
+        limits: Limits,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Self, JobError> {
+        let process = format!("{}, process {}", store.author(), std::process::id());
+        let registration = store.register(&process).await?;
+        let core = Core {
+            log: LogWriter::start(store.clone()),
+            live: broadcast::Sender::new(256),
+            store,
+            clock,
+            redactor,
+            performer,
+            limits,
+            checkpoint,
+        };
+        let shared = Arc::new(Shared {
+            core: Arc::new(core),
+            registration,
+            lines: LINES
+                .iter()
+                .map(|(queue, most)| (*queue, Arc::new(Semaphore::new(*most))))
+                .collect(),
+            tasks: Mutex::new(JoinSet::new()),
+        });
+        shared.spawn(keep(Arc::downgrade(&shared)));
+        Ok(Self { shared })
+    }
+
+    /// Works on everything that is in line, until the runner is dropped.
+    pub fn start(&self) {
+        let work = take_jobs(Arc::downgrade(&self.shared));
+        self.shared.spawn(work);
+    }
+
+    /// Sees a job to its end, in this process when it is the one to do it, and answers it as it is
+    /// then: ended or interrupted. Waits for its turn on its target, also behind other processes.
+    ///
+    /// Dropping the future does not stop the job; [`Runner::cancel`] does.
+    pub async fn run(&self, id: JobId) -> Result<Job, JobError> {
+        let core = &self.shared.core;
+        let mut written = core.store.written();
+        loop {
+            written.mark_unchanged();
+            let job: Job = core.store.need(&id).await?;
+            if job.status.is_final() || job.status == JobStatus::Interrupted {
+                return Ok(job);
+            }
+            if job.status == JobStatus::Queued && self.shared.registration.adopt(id).await? {
+                if let Some(blocker) = core.store.blocker(&job).await? {
+                    if blocker.job.status == JobStatus::Interrupted {
+                        self.refuse(job, &blocker.job).await?;
+                        continue;
+                    }
+                } else if let Some(lease) = self.shared.registration.claim(id).await? {
+                    self.shared.work_on(lease, None);
+                }
+            }
+            tokio::select! {
+                _ = tokio::time::sleep(LOOK) => {}
+                changed = written.changed() => {
+                    if changed.is_err() {
+                        tokio::time::sleep(LOOK).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What happened to a job and what happens, until it ends or is interrupted.
+    pub fn watch(
+        &self,
+        id: JobId,
+    ) -> impl Stream<Item = Result<JobEvent, JobError>> + Send + use<P> {
+        let core = &self.shared.core;
+        watch(core.store.clone(), id, core.live.subscribe())
+    }
+
+    /// Asks a job to stop; what it did is undone. One that has not begun never begins.
+    pub async fn cancel(&self, id: JobId) -> Result<Job, JobError> {
+        let store = &self.shared.core.store;
+        let steps = store.steps(id).await?;
+        let untouched = steps.iter().all(|step| step.status == StepStatus::Pending);
+        self.change(id, "be cancelled", |job| match job.status {
+            JobStatus::Running => {
+                job.cancel_requested = true;
+                true
+            }
+            JobStatus::Queued | JobStatus::Interrupted => {
+                if untouched {
+                    job.status = JobStatus::Cancelled;
+                    job.error = None;
+                    job.finished_at = Some(store.now());
+                } else {
+                    job.status = JobStatus::Queued;
+                    job.direction = Direction::Back;
+                }
+                true
+            }
+            JobStatus::Succeeded | JobStatus::Failed | JobStatus::Cancelled => false,
+        })
+        .await
+    }
+
+    /// Puts an interrupted job in line again; it goes on where it was, in the direction it had.
+    pub async fn resume(&self, id: JobId) -> Result<Job, JobError> {
+        self.change(id, "be resumed", |job| match job.status {
+            JobStatus::Interrupted => {
+                job.error = job.error.take().filter(|error| error.code != "interrupted");
+                again(job, job.direction)
+            }
+            JobStatus::Queued
+            | JobStatus::Running
+            | JobStatus::Succeeded
+            | JobStatus::Failed
+            | JobStatus::Cancelled => false,
+        })
+        .await
+    }
+
+    /// Puts an interrupted or failed job in line to take back what it did.
+    pub async fn undo(&self, id: JobId) -> Result<Job, JobError> {
+        self.change(id, "be undone", |job| match job.status {
+            JobStatus::Interrupted | JobStatus::Failed => again(job, Direction::Back),
+            JobStatus::Queued
+            | JobStatus::Running
+            | JobStatus::Succeeded
+            | JobStatus::Cancelled => false,
+        })
+        .await
+    }
+
+    /// Puts a failed or cancelled job in line again: what is done stays done, the rest is tried.
+    pub async fn retry(&self, id: JobId) -> Result<Job, JobError> {
+        self.change(id, "be retried", |job| match job.status {
+            JobStatus::Failed | JobStatus::Cancelled => {
+                job.error = None;
+                again(job, Direction::Forward)
+            }
+            JobStatus::Queued
+            | JobStatus::Running
+            | JobStatus::Succeeded
+            | JobStatus::Interrupted => false,
+        })
+        .await
+    }
+
+    /// Stops all work now; what was in the middle becomes interrupted. For the orderly end of a
+    /// process.
+    pub async fn close(&self) -> Result<(), JobError> {
+        self.shared.end_tasks().await;
+        self.shared.core.log.flush().await;
+        self.shared.core.log.abort();
+        self.shared.registration.leave().await?;
+        Ok(())
+    }
+
+    /// Stops all work at once and says nothing to the store: what the end of a process looks like.
+    #[cfg(test)]
+    pub(super) async fn abandon(self) {
+        self.shared.core.log.abort();
+        self.shared.end_tasks().await;
+    }
+
+    async fn change(
+        &self,
+        id: JobId,
+        wanted: &'static str,
+        change: impl FnOnce(&mut Job) -> bool,
+    ) -> Result<Job, JobError> {
+        let mut write = self.shared.core.store.write().await?;
+        let mut job: Job = write.need(&id).await?;
+        let status = job.status;
+        if !change(&mut job) {
+            return Err(JobError::Store(StoreError::WrongStatus {
+                job: id.to_string(),
+                status: format!("{status:?}").to_lowercase(),
+                wanted,
+            }));
+        }
+        write.put_job(&job).await?;
+        write.commit().await?;
+        Ok(job)
+    }
+
+    /// Ends a job that cannot begin because another one was interrupted on its target.
+    async fn refuse(&self, job: Job, blocker: &Job) -> Result<(), JobError> {
+        let error = StoreError::TargetInterrupted {
+            job: blocker.id.to_string(),
+            target: job.target.clone(),
+        };
+        let failure = crate::ports::PortError::from(error).0;
+        let now = self.shared.core.clock.now();
+        let mut write = self.shared.core.store.write().await?;
+        let mut job: Job = write.need(&job.id).await?;
+        if job.status == JobStatus::Queued {
+            job.status = JobStatus::Failed;
+            job.error = Some(*failure);
+            job.finished_at = Some(now);
+            write.put_job(&job).await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+}
+
+fn again(job: &mut Job, direction: Direction) -> bool {
+    job.status = JobStatus::Queued;
+    job.direction = direction;
+    job.cancel_requested = false;
+    job.finished_at = None;
+    true
+}
+
+impl<P: Performer> Shared<P> {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    async fn end_tasks(&self) {
+        let mut tasks = {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        tasks.shutdown().await;
+    }
+
+    fn work_on(&self, lease: Lease, permit: Option<OwnedSemaphorePermit>) {
+        let core = self.core.clone();
+        self.spawn(async move {
+            let done = AssertUnwindSafe(Work::run(core.clone(), lease.clone()))
+                .catch_unwind()
+                .await;
+            let why = match done {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("a step panicked".to_owned()),
+            };
+            if let Some(why) = why {
+                tracing::error!(job = %lease.job_id, why, "a job was cut off");
+                if let Err(error) = interrupt(&core.store, &lease).await {
+                    tracing::error!(job = %lease.job_id, %error, "and could not be marked so");
+                }
+            }
+            drop(permit);
+        });
+    }
+
+    /// Takes every job that can begin now.
+    async fn take_all(&self) -> Result<(), StoreError> {
+        for (queue, line) in &self.lines {
+            while let Ok(permit) = line.clone().try_acquire_owned() {
+                match self.registration.claim_next(*queue).await? {
+                    Some(lease) => self.work_on(lease, Some(permit)),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn interrupt(store: &Store, lease: &Lease) -> Result<(), StoreError> {
+    let mut write = store.write().await?;
+    write.hold(lease).await?;
+    let job: Job = write.need(&lease.job_id).await?;
+    write.interrupt(job).await?;
+    write.release(lease).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+async fn take_jobs<P: Performer>(runner: Weak<Shared<P>>) {
+    loop {
+        let Some(shared) = runner.upgrade() else {
+            return;
+        };
+        let mut written = shared.core.store.written();
+        written.mark_unchanged();
+        if let Err(error) = shared.take_all().await {
+            tracing::warn!(%error, "the lines could not be looked at");
+        }
+        drop(shared);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            // An error means that the store is closing; the next look finds out.
+            _ = written.changed() => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// Says that this process is well, and finds those that are not.
+async fn keep<P: Performer>(runner: Weak<Shared<P>>) {
+    for count in 1u32.. {
+        tokio::time::sleep(REAP).await;
+        let Some(shared) = runner.upgrade() else {
+            return;
+        };
+        match shared.core.store.reap().await {
+            Ok(jobs) => {
+                for job in jobs {
+                    tracing::warn!(%job, "a job was interrupted: its process ended");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "dead processes could not be looked for"),
+        }
+        if count % REAPS_A_HEARTBEAT == 0
+            && let Err(error) = shared.registration.heartbeat().await
+        {
+            tracing::warn!(%error, "a heartbeat could not be written");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Sealing: secrets at rest under AES-256-GCM (NIST SP 800-38D), bound to the place they belong to.
+
+use crate::ports::{Clock, Keychain, PortError, PortResult};
+use aes_gcm::{
+    Aes256Gcm,
+    aead::{Aead, Key, KeyInit, Nonce, Payload},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use plimsoll_domain::{CertificateId, EnvironmentId, Secret, ServiceId, name::VariableName};
+use plimsoll_store::Store;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The keychain's entry with the data key: 32 bytes, base64.
+pub const DATA_KEY_ENTRY: &str = "data-key";
+/// The store's setting that tells which data key it was sealed with, without telling the key.
+const FINGERPRINT_SETTING: &str = "data_key_fingerprint";
+/// Bytes of a nonce (SP 800-38D §8.2.2: 96 bits, random).
+const NONCE_BYTES: usize = 12;
+
+/// Where a sealed value belongs. It opens nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place(String);
+
+impl Place {
+    /// A variable of a service in an environment.
+    pub fn variable(environment: EnvironmentId, service: ServiceId, name: &VariableName) -> Self {
+        Self(format!("{environment}|{service}|{name}"))
+    }
+    /// The private key of a certificate.
+    pub fn certificate_key(certificate: CertificateId) -> Self {
+        Self(format!("certificate|{certificate}|key"))
+    }
+}
+
+/// Seals and opens with the data key of this installation. Cloning is cheap.
+#[derive(Clone)]
+pub struct Sealer {
+    cipher: Arc<Aes256Gcm>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Sealer {
+    /// Takes the data key out of the keychain, making it at the first time.
+    ///
+    /// # Errors
+    /// `data_key_lost` when values were sealed with a key that the keychain no longer has: a new
+    /// key would not open them, so none is made.
+    pub async fn open(
+        store: &Store,
+        keychain: &dyn Keychain,
+        clock: Arc<dyn Clock>,
+    ) -> PortResult<Self> {
+        // The transaction keeps a second process from making another key at the same time.
+        let mut write = store.write().await?;
+        let known = write.setting(FINGERPRINT_SETTING).await?;
+        let key = match (keychain.get(DATA_KEY_ENTRY).await?, &known) {
+            (Some(found), _) => read_key(&found)?,
+            (None, Some(_)) => return Err(lost("the keychain has no data key any more")),
+            (None, None) => {
+                let mut key = Zeroizing::new([0u8; 32]);
+                clock.entropy(key.as_mut_slice());
+                let text = Secret::new(STANDARD.encode(key.as_slice()));
+                keychain.set(DATA_KEY_ENTRY, &text).await?;
+                key
+            }
+        };
+        let fingerprint = fingerprint(&key);
+        match known {
+            Some(known) if known != fingerprint => {
+                return Err(lost("the keychain has another data key"));
+            }
+            Some(_) => {}
+            None => write.set_setting(FINGERPRINT_SETTING, &fingerprint).await?,
+        }
+        write.commit().await?;
+        let key: &Key<Aes256Gcm> = (&*key).into();
+        Ok(Self {
+            cipher: Arc::new(Aes256Gcm::new(key)),
+            clock,
+        })
+    }
+
+    /// Seals a value for a place: base64 of nonce, ciphertext and tag.
+    pub fn seal(&self, place: &Place, value: &Secret) -> PortResult<String> {
+        let mut nonce = [0u8; NONCE_BYTES];
+        self.clock.entropy(&mut nonce);
+        let payload = Payload {
+            msg: value.expose().as_bytes(),
+            aad: place.0.as_bytes(),
+        };
+        let sealed = self
+            .cipher
+            .encrypt(&Nonce::<Aes256Gcm>::from(nonce), payload)
+            .map_err(|_| PortError::new("seal_failed", "the value is too long to be sealed"))?;
+        let mut bytes = nonce.to_vec();
+        bytes.extend_from_slice(&sealed);
+        Ok(STANDARD.encode(bytes))
+    }
+
+    /// Opens what was sealed for this place.
+    ///
+    /// # Errors
+    /// `seal_broken` when it was changed, or sealed for another place or under another key.
+    pub fn open_sealed(&self, place: &Place, sealed: &str) -> PortResult<Secret> {
+        let broken = || {
+            PortError::new(
+                "seal_broken",
+                "a sealed value was changed, or belongs to something else",
+            )
+            .next_step("Set the value again.")
+        };
+        let bytes = STANDARD.decode(sealed).map_err(|_| broken())?;
+        let (nonce, ciphertext) = bytes.split_at_checked(NONCE_BYTES).ok_or_else(broken)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| broken())?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: place.0.as_bytes(),
+        };
+        let opened = self
+            .cipher
+            .decrypt(&Nonce::<Aes256Gcm>::from(nonce), payload)
+            .map_err(|_| broken())?;
+        String::from_utf8(opened)
+            .map(Secret::new)
+            .map_err(|_| broken())
+    }
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer(…)")
+    }
+}
+
+fn read_key(text: &Secret) -> PortResult<Zeroizing<[u8; 32]>> {
+    let bytes = STANDARD.decode(text.expose().trim()).map(Zeroizing::new);
+    let bytes = bytes.map_err(|_| lost("the keychain's data key is not readable"))?;
+    let key: [u8; 32] = bytes
+        .as_slice()
+        .try_into()
+        .map_err(|_| lost("the keychain's data key has not 32 bytes"))?;
+    Ok(Zeroizing::new(key))
+}
+
+/// Tells keys apart without telling them: BLAKE3 in its key derivation mode.
+fn fingerprint(key: &[u8; 32]) -> String {
+    let derived = blake3::derive_key("plimsoll 2026-11-21 fingerprint of the data key", key);
+    STANDARD.encode(&derived[..16])
+}
+
+fn lost(why: &str) -> PortError {
+    PortError::new(
+        "data_key_lost",
+        format!("{why}, so sealed values cannot be opened"),
+    )
+    .next_step(
+        "Unlock or restore the keychain that this store was used with; the entry is “data-key”.",
+    )
+}
