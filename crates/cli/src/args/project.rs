@@ -139,8 +139,8 @@ pub struct SpecArguments {
     /// Health check: a TCP connection is accepted.
     #[arg(long, group = "health")]
     pub health_tcp: bool,
-    /// Health check: this command exits with 0; one argument each.
-    #[arg(long, group = "health", num_args = 1.., value_name = "ARGUMENT", allow_hyphen_values = true)]
+    /// Health check: this command exits with 0; one argument each, closed by `;`.
+    #[arg(long, group = "health", num_args = 1.., value_terminator = ";", value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub health_command: Vec<String>,
     /// Health check: the process keeps running.
     #[arg(long, group = "health")]
@@ -157,11 +157,11 @@ pub struct SpecArguments {
     /// A named volume as `name:/path`; repeat for several.
     #[arg(long = "volume", value_name = "NAME:PATH")]
     pub volumes: Vec<String>,
-    /// Command instead of the image's; one argument each.
-    #[arg(long, num_args = 1.., value_name = "ARGUMENT", allow_hyphen_values = true)]
+    /// Command instead of the image's; one argument each, closed by `;`.
+    #[arg(long, num_args = 1.., value_terminator = ";", value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub command: Option<Vec<String>>,
-    /// Run once with the new image before the switch; one argument each.
-    #[arg(long, num_args = 1.., value_name = "ARGUMENT", allow_hyphen_values = true)]
+    /// Run once with the new image before the switch; one argument each, closed by `;`.
+    #[arg(long, num_args = 1.., value_terminator = ";", value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub release_command: Option<Vec<String>>,
     /// What happens when its process ends.
     #[arg(long)]
@@ -175,6 +175,9 @@ pub struct SpecArguments {
     /// Build argument as `NAME=VALUE`; repeat for several. Not for secrets.
     #[arg(long = "build-arg", value_name = "NAME=VALUE")]
     pub build_args: Vec<String>,
+    /// How long a build may take, in seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub build_timeout: Option<u64>,
     /// Where the image is built.
     #[arg(long)]
     pub build_on: Option<BuildOn>,

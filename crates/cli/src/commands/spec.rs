@@ -125,6 +125,10 @@ pub async fn spec(
         }),
     );
     set(&mut spec.build.dockerfile, given.dockerfile.clone());
+    set(
+        &mut spec.build.timeout_ms,
+        given.build_timeout.map(|seconds| seconds * 1_000),
+    );
     set(&mut spec.build.target, given.build_target.clone());
     set(
         &mut spec.build.place,
