@@ -179,9 +179,10 @@ async fn change(
 ) -> Answer {
     let now = state.now();
     let view = state.change(|books| {
-        let before = own(books, caller, zone, id)?;
+        let zone_id = zone;
+        let zone = caller.zone(books, zone_id)?;
         caller.may("dns:edit")?;
-        let zone = caller.zone(books, zone)?;
+        let before = own(books, caller, zone_id, id)?;
         let draft = draft(zone, keep(before), parse::<Wish>(body)?)?;
         check_neighbours(books, zone, &draft, Some(id))?;
         let Draft {
@@ -222,8 +223,10 @@ pub(super) async fn delete_one(
     Path((zone, id)): Path<(String, String)>,
 ) -> Answer {
     state.change(|books| {
-        own(books, &caller, &zone, &id)?;
+        // Permission comes before existence, so a probe without it learns nothing but that.
+        caller.zone(books, &zone)?;
         caller.may("dns:edit")?;
+        own(books, &caller, &zone, &id)?;
         books.records.remove(&id);
         Ok::<_, CloudflareError>(())
     })?;

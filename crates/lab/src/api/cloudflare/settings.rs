@@ -124,9 +124,12 @@ struct Item {
     value: Value,
 }
 
+/// Older clients wrap the list.
 #[derive(Deserialize)]
-struct Items {
-    items: Vec<Item>,
+#[serde(untagged)]
+enum Items {
+    Bare(Vec<Item>),
+    Wrapped { items: Vec<Item> },
 }
 
 pub(super) async fn edit(
@@ -146,7 +149,7 @@ pub(super) async fn edit_many(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Answer {
-    let Items { items } = parse(&body)?;
+    let (Items::Bare(items) | Items::Wrapped { items }) = parse(&body)?;
     Ok(ok(change(&state, &caller, &id, items).await?.into()))
 }
 

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::Json;
 use axum::body::Body;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -134,8 +134,10 @@ pub(super) fn one(status: StatusCode, root: &str, value: Value) -> Response {
     (status, Json(json!({ root: value }))).into_response()
 }
 
+/// Nothing, of type JSON: the specification lists the header even for a 204.
 pub(super) fn no_content() -> Response {
-    StatusCode::NO_CONTENT.into_response()
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    (StatusCode::NO_CONTENT, [(CONTENT_TYPE, json)]).into_response()
 }
 
 /// Reads a request's body.

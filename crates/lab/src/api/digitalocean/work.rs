@@ -225,7 +225,9 @@ pub(super) fn remove_doomed(state: &ApiState) {
     for id in droplets {
         let state = state.clone();
         tokio::spawn(async move {
+            // Rules of other droplets that named this one by its address lose that source.
             firewalls::forget(&state, id).await;
+            firewalls::apply(&state).await;
             if insist(|| state.ground().destroy(id)).await {
                 state.note(|books| books.doomed_droplets.retain(|doomed| *doomed != id));
             }
