@@ -129,8 +129,7 @@ async fn issued(
     let call = Call::get("list the origin certificates", &["certificates"])
         .query("zone_id", zone_id)
         .needs(&["Zone: SSL and Certificates: Read"]);
-    let answer = session.must(&call).await?;
-    let found: Vec<wire::Certificate> = session.read(&call, &answer, "result")?;
+    let found: Vec<wire::Certificate> = list::all(session, call, 50).await?;
     let wanted = packed(csr_pem);
     let mut names = hosts.to_vec();
     names.sort();

@@ -35,12 +35,12 @@ pub(crate) fn scrub(text: &str, secrets: &[Secret]) -> String {
 /// The ways in which a secret can come back: as it is, and as JSON writes it.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned()];
-    if let Ok(json) = serde_json::to_string(secret) {
-        let inner = json.trim_matches('"');
-        if inner != secret {
-            forms.push(inner.to_owned());
-        }
-    }
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    // One quotation mark at each end; the secret may end with some of its own.
+    let inner = json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'));
+    forms.extend(inner.filter(|inner| *inner != secret).map(str::to_owned));
     forms
 }
 
