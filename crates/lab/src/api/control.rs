@@ -1,4 +1,28 @@
 //! The lab's own interface: accounts, tokens, zones, faults, and what was received.
+//!
+//! Every request carries `Authorization: Bearer` with the control token of `credentials.json`.
+//!
+//! | Request below `/lab/v1` | Body | Does |
+//! |---|---|---|
+//! | `GET status` | | counts, zones, faults in force, why the resolver was not told |
+//! | `POST accounts` | `{cloud, name}` | another account; `{account}` |
+//! | `POST tokens` | `{cloud, account?, scopes?, zones?, owner?, expires_in_ms?}` | `{id, token}` |
+//! | `DELETE tokens/{id}` | | the token is unknown from now on |
+//! | `POST zones` | `{name, account?, status?}` | `{zone}` |
+//! | `POST faults` | [`FaultRule`] | answers go wrong; `{id}` |
+//! | `GET faults`, `DELETE faults[/{id}]` | | lists or ends them |
+//! | `POST setbacks` | [`SetbackRule`] | actions fail or hang |
+//! | `GET setbacks`, `DELETE setbacks` | | lists them; ends them and lets go what hangs |
+//! | `POST droplets/{id}/fault` | [`DropletFault`] | a machine goes wrong, or is mended |
+//! | `GET limits`, `PUT limits` | [`LimitSettings`] | rate limits; setting them forgives |
+//! | `GET delays`, `PUT delays` | [`Delays`] | how long the clouds take |
+//! | `GET requests?since=`, `DELETE requests` | | what the clouds received |
+//! | `GET origin-ca` | | the Origin CA's certificate |
+//!
+//! `cloud` is `digitalocean` or `cloudflare`. DigitalOcean's scopes are the public ones
+//! (`droplet:create`); Cloudflare's permissions are `account:read`, `user:read`, `zone:read`,
+//! `dns:read`, `dns:edit`, `zone_settings:read`, `zone_settings:edit`, `ssl:read`, `ssl:edit` and
+//! `cache:purge`.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +44,7 @@ use super::faults::FaultRule;
 use super::folder::{Credentials, FolderError};
 use super::limits::LimitSettings;
 use super::mint::Mint;
+use super::setbacks::SetbackRule;
 use super::state::{ApiState, Delays};
 use super::time::later;
 use super::token::{Cloud, Owner, Token, bearer};
@@ -38,6 +63,10 @@ pub(super) fn routes(state: &ApiState) -> Router<ApiState> {
             get(list_faults).post(add_fault).delete(clear_faults),
         )
         .route("/faults/{id}", delete(clear_fault))
+        .route(
+            "/setbacks",
+            get(list_setbacks).post(add_setback).delete(clear_setbacks),
+        )
         .route("/droplets/{id}/fault", post(droplet_fault))
         .route("/limits", get(show_limits).put(set_limits))
         .route("/delays", get(show_delays).put(set_delays))
@@ -97,10 +126,15 @@ async fn guard(State(state): State<ApiState>, request: Request, next: Next) -> R
     ControlError::new(StatusCode::UNAUTHORIZED, message).into_response()
 }
 
-/// Founds both clouds: an account each, a token for each that may do everything, and a zone.
+/// Founds both clouds, as far as they are not there: an account each and a zone; and issues a token
+/// for each that may do everything.
 pub(super) fn found(books: &mut Books, mint: &Mint, zone: &str, now: Timestamp) -> Credentials {
-    let digitalocean_account = digitalocean_account(books, mint, "Practice");
-    let cloudflare_account = cloudflare_account(books, mint, "Practice", now);
+    let first = books.digitalocean_accounts.keys().next().cloned();
+    let digitalocean_account =
+        first.unwrap_or_else(|| digitalocean_account(books, mint, "Practice"));
+    let first = books.cloudflare_accounts.keys().next().cloned();
+    let cloudflare_account =
+        first.unwrap_or_else(|| cloudflare_account(books, mint, "Practice", now));
     let everything = || BTreeSet::from(["*".to_owned()]);
     let mut token = |cloud, account: &str| {
         let draft = Draft {
@@ -115,7 +149,9 @@ pub(super) fn found(books: &mut Books, mint: &Mint, zone: &str, now: Timestamp) 
     };
     let digitalocean_token = token(Cloud::DigitalOcean, &digitalocean_account);
     let cloudflare_token = token(Cloud::Cloudflare, &cloudflare_account);
-    add_zone(books, mint, &cloudflare_account, zone, "active", now);
+    if !books.zones.values().any(|held| held.name == zone) {
+        add_zone(books, mint, &cloudflare_account, zone, "active", now);
+    }
     Credentials {
         digitalocean_token,
         cloudflare_token,
@@ -378,6 +414,19 @@ async fn clear_fault(State(state): State<ApiState>, Path(id): Path<u64>) -> Answ
         return Err(ControlError::not_found("fault"));
     }
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn list_setbacks(State(state): State<ApiState>) -> Json<Value> {
+    Json(json!({"setbacks": state.setbacks().list()}))
+}
+
+async fn add_setback(State(state): State<ApiState>, Json(rule): Json<SetbackRule>) -> StatusCode {
+    state.setbacks().add(rule);
+    StatusCode::NO_CONTENT
+}
+
+async fn clear_setbacks(State(state): State<ApiState>) -> Json<Value> {
+    Json(json!({"cleared": state.setbacks().clear()}))
 }
 
 async fn droplet_fault(

@@ -15,6 +15,7 @@ mod limits;
 mod mint;
 mod origin_ca;
 mod serve;
+mod setbacks;
 mod state;
 mod time;
 mod token;
@@ -24,6 +25,7 @@ pub use folder::{Credentials, FolderError};
 pub use journal::LoggedRequest;
 pub use limits::LimitSettings;
 pub use serve::serve;
+pub use setbacks::{Setback, SetbackRule};
 pub use state::{ApiState, Delays, OpenError, Options};
 pub use time::{Clock, SystemClock};
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,18 +15,24 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::faults::Refused;
 
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long requests under way may take to finish after a stop.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(5);
+
 /// Why a connection ends without an answer: a fault says so.
 #[derive(Debug, thiserror::Error)]
 #[error("the practice cloud was told to refuse this request")]
 struct Refusal;
 
-/// Serves `router` on `listener` until `stop` is cancelled, then finishes the requests under way.
+/// Serves `router` on `listener` until `stop` is cancelled, then gives requests under way 5 s.
 /// With `tls` every connection is TLS (HTTP/1.1 and HTTP/2 by ALPN), without it plain.
 pub async fn serve(
     listener: TcpListener,
@@ -42,7 +49,7 @@ pub async fn serve(
                 Err(error) => {
                     // Out of file handles, mostly; the next accept succeeds when some are closed.
                     tracing::warn!(%error, "the practice cloud could not accept a connection");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
@@ -52,17 +59,24 @@ pub async fn serve(
         connections.spawn(async move {
             // Nagle's algorithm would add 40 ms to answers written in two pieces.
             let _ = socket.set_nodelay(true);
-            match acceptor {
-                None => converse(socket, router, stop).await,
-                Some(acceptor) => match acceptor.accept(socket).await {
-                    Ok(socket) => converse(socket, router, stop).await,
-                    Err(error) => tracing::debug!(%error, "TLS handshake failed"),
-                },
+            let Some(acceptor) = acceptor else {
+                return converse(socket, router, stop).await;
+            };
+            let shaken = tokio::select! {
+                shaken = timeout(HANDSHAKE_LIMIT, acceptor.accept(socket)) => shaken,
+                () = stop.cancelled() => return,
+            };
+            match shaken {
+                Ok(Ok(socket)) => converse(socket, router, stop).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
             }
         });
     }
     connections.close();
-    connections.wait().await;
+    if timeout(FAREWELL_LIMIT, connections.wait()).await.is_err() {
+        tracing::warn!("some requests to the practice cloud were still under way when it stopped");
+    }
 }
 
 async fn converse<S>(socket: S, router: Router, stop: CancellationToken)

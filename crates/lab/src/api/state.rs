@@ -14,6 +14,7 @@ use super::journal::Journal;
 use super::limits::{LimitSettings, Limits};
 use super::mint::Mint;
 use super::origin_ca::{OriginCa, OriginCaError};
+use super::setbacks::Setbacks;
 use super::time::{Clock, SystemClock};
 use super::{cloudflare, control, digitalocean};
 use crate::ground::{Ground, InboundRule};
@@ -115,6 +116,7 @@ struct Inner {
     credentials: Credentials,
     limits: Limits,
     faults: Faults,
+    setbacks: Setbacks,
     journal: Journal,
     publishing: tokio::sync::Mutex<Option<String>>,
     filtering: tokio::sync::Mutex<Told>,
@@ -138,14 +140,17 @@ impl ApiState {
         getrandom::fill(&mut seed)?;
         let mint = Mint::new(seed);
         let now = options.clock.now();
-        let mut books: Books = folder::read(&folder.join(BOOKS))?.unwrap_or_default();
-        let credentials = match folder::read(&folder.join(Credentials::FILE))? {
-            Some(credentials) => credentials,
-            None => {
+        let kept: Option<Books> = folder::read(&folder.join(BOOKS))?;
+        let credentials = folder::read(&folder.join(Credentials::FILE))?;
+        let (books, credentials) = match (kept, credentials) {
+            (Some(books), Some(credentials)) => (books, credentials),
+            // The first start, or one of the two files was lost: new tokens to what is there.
+            (kept, _) => {
+                let mut books = kept.unwrap_or_default();
                 let credentials = control::found(&mut books, &mint, &options.zone, now);
                 folder::write_json(&folder.join(BOOKS), &books)?;
                 folder::write_json(&folder.join(Credentials::FILE), &credentials)?;
-                credentials
+                (books, credentials)
             }
         };
         let origin_ca = OriginCa::open(&folder, now)?;
@@ -159,6 +164,7 @@ impl ApiState {
             origin_ca,
             credentials,
             faults: Faults::default(),
+            setbacks: Setbacks::default(),
             journal: Journal::default(),
             publishing: tokio::sync::Mutex::new(None),
             filtering: tokio::sync::Mutex::new(Told::new()),
@@ -201,6 +207,10 @@ impl ApiState {
 
     pub(crate) fn faults(&self) -> &Faults {
         &self.0.faults
+    }
+
+    pub(crate) fn setbacks(&self) -> &Setbacks {
+        &self.0.setbacks
     }
 
     pub(crate) fn journal(&self) -> &Journal {

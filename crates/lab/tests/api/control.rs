@@ -244,6 +244,21 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn lost_credentials_are_issued_anew_for_what_is_there() {
+    let lab = Lab::new().await;
+    let id = lab.droplet("kept", &[]).await;
+    let old = lab.state.credentials().digitalocean_token.clone();
+    std::fs::remove_file(lab.folder().join(Credentials::FILE)).unwrap();
+    let lab = lab.restarted().await;
+    assert_ne!(lab.state.credentials().digitalocean_token, old);
+    lab.ocean("GET", &format!("/droplets/{id}"), None)
+        .await
+        .expect(200);
+    let zones = lab.flare("GET", "/zones", None).await.expect(200);
+    assert_eq!(zones["result_info"]["total_count"], 1);
+}
+
+#[tokio::test]
 async fn what_a_stop_cut_off_is_carried_on() {
     let lab = Lab::with(Delays {
         action_ms: 60_000,

@@ -201,6 +201,47 @@ async fn an_action_that_fails_on_the_ground_is_errored() {
 }
 
 #[tokio::test]
+async fn a_droplet_can_hang_in_creation_and_go_on_or_fail() {
+    let lab = Lab::new().await;
+    let hang = json!({"type": "create", "times": 1, "setback": "hang"});
+    lab.control("POST", "/setbacks", Some(hang))
+        .await
+        .expect(204);
+    let made = lab
+        .ocean("POST", "/droplets", Some(droplet("stuck")))
+        .await
+        .expect(202);
+    let free = lab.droplet("free", &[]).await;
+    let action = &made["links"]["actions"][0]["id"];
+    let view = lab
+        .ocean("GET", &format!("/actions/{action}"), None)
+        .await
+        .expect(200);
+    assert_eq!(view["action"]["status"], "in-progress");
+    let path = format!("/droplets/{}", made["droplet"]["id"]);
+    let view = lab.ocean("GET", &path, None).await.expect(200);
+    assert_eq!(
+        (&view["droplet"]["status"], &view["droplet"]["locked"]),
+        (&json!("new"), &json!(true))
+    );
+    let cleared = lab.control("DELETE", "/setbacks", None).await.expect(200);
+    assert_eq!(cleared["cleared"], 1);
+    assert_eq!(lab.finished(action).await, "completed");
+
+    let fail = json!({"type": "reboot", "setback": "fail"});
+    lab.control("POST", "/setbacks", Some(fail))
+        .await
+        .expect(204);
+    let path = format!("/droplets/{free}/actions");
+    let started = lab
+        .ocean("POST", &path, Some(json!({"type": "reboot"})))
+        .await
+        .expect(201);
+    assert_eq!(lab.finished(&started["action"]["id"]).await, "errored");
+    assert!(!lab.ground.land(|land| land.calls.contains(&"power")));
+}
+
+#[tokio::test]
 async fn power_is_what_the_machine_says_not_what_the_books_say() {
     let lab = Lab::new().await;
     let id = lab.droplet("real", &[]).await;

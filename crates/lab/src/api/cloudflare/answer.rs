@@ -186,11 +186,7 @@ impl Parameters {
     /// `page` and `per_page`, brought into their bounds.
     pub(super) fn paging(&self, usual: usize, least: usize, most: usize) -> (usize, usize) {
         let number = |name: &str| self.get(name).and_then(|text| text.parse::<f64>().ok());
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the official SDK sends page numbers as floats; the cast saturates"
-        )]
+        // The official SDK sends page numbers as floats; the cast saturates.
         let number = |name: &str| number(name).map(|number| number as usize);
         let page = number("page").unwrap_or(1).max(1);
         (page, number("per_page").unwrap_or(usual).clamp(least, most))

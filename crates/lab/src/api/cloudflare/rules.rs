@@ -211,11 +211,7 @@ fn content_of(kind: &str, data: &Value) -> Result<Option<(String, Option<u16>)>,
     Ok(match kind {
         "SRV" => {
             let (weight, port) = (number("weight")?, number("port")?);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "number() has checked the range"
-            )]
+            // The range was checked just above, so the cast loses nothing but a fraction.
             let priority = number("priority")? as u16;
             Some((
                 format!("{weight} {port} {}", text("target")?),
@@ -296,11 +292,7 @@ fn check_proxied(kind: &str, content: &str) -> Result<(), CloudflareError> {
 }
 
 fn checked_ttl(ttl: f64) -> Result<u32, CloudflareError> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float cast saturates, and what was rounded is refused below"
-    )]
+    // The cast saturates, and what it changed is refused below.
     let seconds = ttl as u32;
     let whole = (f64::from(seconds) - ttl).abs() < f64::EPSILON;
     if whole && (seconds == 1 || (60..=86_400).contains(&seconds)) {

@@ -118,10 +118,6 @@ fn booted_from(books: &Books, boot: &Boot) -> Value {
 
 /// Gigabytes with two decimals, never 0: that is how sizes of snapshots are told.
 fn gigabytes(bytes: u64) -> f64 {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "two decimals of a gigabyte are shown"
-    )]
     let exact = bytes as f64 / 1e9;
     ((exact * 100.0).round() / 100.0).max(0.01)
 }

@@ -105,6 +105,17 @@ fn spec(droplet: &Droplet) -> DropletSpec {
 }
 
 async fn perform(state: &ApiState, action: &Action) -> Result<Outcome, GroundError> {
+    if !state.setbacks().pass(action.work.kind()).await {
+        return Err(GroundError {
+            doing: format!(
+                "{} {} {}",
+                action.work.kind(),
+                action.resource_type,
+                action.resource_id
+            ),
+            cause: "the lab was told to let it fail".to_owned(),
+        });
+    }
     let ground = state.ground();
     let droplet = || {
         let id = action.droplet().unwrap_or_default();
