@@ -21,6 +21,9 @@ pub enum PracticeVerb {
     /// Runs in the foreground; `start` calls this.
     #[command(hide = true)]
     Serve,
+    /// Runs inside the practice cloud's gateway container, which calls this.
+    #[command(hide = true)]
+    Gateway,
 }
 
 /// What can go wrong on demand.

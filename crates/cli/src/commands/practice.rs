@@ -60,6 +60,7 @@ pub async fn run(verb: &PracticeVerb, output: Output) -> Answer {
             output.answer(&answer, |_| "Done.".to_owned());
         }
         PracticeVerb::Serve => plimsoll_lab::serve(practice::settings_from_environment()?).await?,
+        PracticeVerb::Gateway => plimsoll_lab::gateway::run().await?,
     }
     Ok(())
 }
