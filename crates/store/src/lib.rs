@@ -35,3 +35,6 @@ pub use open::{Opening, Store};
 pub use page::{Page, Slice};
 pub use table::Noun;
 pub use write::Write;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Damage, backups, migrations, several processes.
+
+use super::world::*;
+use crate::StoreError;
+use plimsoll_domain::project::Project;
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+use std::{fs, path::Path};
+
+async fn with_a_project(folder: &Path, number: u32) {
+    let store = open(folder).await;
+    let mut write = store.write().await.unwrap();
+    write.put(&project(number)).await.unwrap();
+    write.commit().await.unwrap();
+    store.close().await;
+}
+
+/// Overwrites all pages but the first: what a dying disk may do.
+fn damage(database: &Path) {
+    let mut bytes = fs::read(database).unwrap();
+    bytes[4096..].fill(0xa5);
+    fs::write(database, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_kept_aside_and_the_newest_good_backup_takes_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("plimsoll.db");
+    with_a_project(folder.path(), 1).await;
+    let store = open(folder.path()).await;
+    let good = store.back_up().await.unwrap();
+    store.close().await;
+    drop(store);
+    let bad = folder
+        .path()
+        .join("backups/2999-01-01T00-00-00.000Z-daily.db");
+    fs::copy(&good, &bad).unwrap();
+    damage(&bad);
+    damage(&database);
+
+    match try_open(folder.path(), "d").await {
+        Err(StoreError::Corrupt {
+            kept_aside,
+            restored_from,
+            ..
+        }) => {
+            assert!(kept_aside.exists());
+            assert_eq!(restored_from, Some(good));
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    let store = open(folder.path()).await;
+    assert_eq!(store.all::<Project>().await.unwrap(), [project(1)]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_kept_aside_too() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("plimsoll.db"),
+        "not a database".repeat(1_000),
+    )
+    .unwrap();
+    match try_open(folder.path(), "d").await {
+        Err(StoreError::Corrupt { restored_from, .. }) => assert_eq!(restored_from, None),
+        other => panic!("{:?}", other.err()),
+    }
+    let store = open(folder.path()).await;
+    assert_eq!(store.all::<Project>().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_is_finished_at_the_next_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("plimsoll.db");
+    with_a_project(folder.path(), 1).await;
+    fs::rename(&database, folder.path().join("plimsoll.db.restoring")).unwrap();
+    let store = open(folder.path()).await;
+    assert_eq!(store.all::<Project>().await.unwrap(), [project(1)]);
+}
+
+#[tokio::test]
+async fn an_opening_backs_up_once_a_day_and_old_backups_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = || fs::read_dir(folder.path().join("backups")).unwrap().count();
+    with_a_project(folder.path(), 1).await;
+    assert_eq!(count(), 1);
+    with_a_project(folder.path(), 2).await;
+    assert_eq!(count(), 1, "the first is not a day old");
+    let store = open(folder.path()).await;
+    for _ in 0..12 {
+        store.back_up().await.unwrap();
+    }
+    assert_eq!(count(), 8);
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    with_a_project(folder.path(), 1).await;
+    let mut connection = SqliteConnectOptions::new()
+        .filename(folder.path().join("plimsoll.db"))
+        .connect()
+        .await
+        .unwrap();
+    sqlx::query("INSERT INTO migrations VALUES (99, 'later', '', '')")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    drop(connection);
+    match try_open(folder.path(), "d").await {
+        Err(StoreError::Newer { found: 99, .. }) => {}
+        other => panic!("{:?}", other.err()),
+    }
+}
+
+#[tokio::test]
+async fn two_processes_write_at_a_time_and_neither_loses_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (open(folder.path()).await, open(folder.path()).await);
+    assert_eq!(
+        two.device(),
+        one.device(),
+        "the device was named at the first opening"
+    );
+    let put = |store: crate::Store, numbers: std::ops::Range<u32>| async move {
+        for number in numbers {
+            let mut write = store.write().await.unwrap();
+            write.put(&project(number)).await.unwrap();
+            write.commit().await.unwrap();
+        }
+    };
+    let (a, b) = (put(one.clone(), 0..40), put(two.clone(), 40..80));
+    tokio::try_join!(tokio::spawn(a), tokio::spawn(b)).unwrap();
+    assert_eq!(one.all::<Project>().await.unwrap().len(), 80);
+    let changes = two.changes_since(0, 1_000).await.unwrap();
+    assert_eq!(changes.len(), 80);
+    assert!(
+        changes.is_sorted_by(|a, b| a.hlc < b.hlc),
+        "stamps of one device grow across its processes"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_folder_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("a/b");
+    open(&inside).await;
+    let mode = fs::metadata(&inside).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}

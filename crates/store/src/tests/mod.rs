@@ -1,0 +1,8 @@
+//! The store as its users see it, and what lies in its tables.
+
+mod care;
+mod history;
+mod lines;
+mod rows;
+mod sync;
+mod world;
