@@ -21,17 +21,17 @@ pub use session::Pool;
 pub(crate) use session::{Service, Session};
 
 use plimsoll_domain::server::ProviderAccount;
-use plimsoll_engine::ports::{Keychain, PortResult};
+use plimsoll_engine::ports::{Keychain, PortResult, token_entry};
 use std::sync::Arc;
 
-/// The session of an account: its token is in the keychain under the account's id.
+/// The session of an account: its token is in the keychain.
 pub(crate) async fn session_of(
     pool: &Arc<Pool>,
     service: &'static Service,
     keychain: &dyn Keychain,
     account: &ProviderAccount,
 ) -> PortResult<Session> {
-    let Some(token) = keychain.get(&account.id.to_string()).await? else {
+    let Some(token) = keychain.get(&token_entry(account.id)).await? else {
         return Err(service
             .error(
                 "token_missing",

@@ -6,11 +6,16 @@
 use super::PortResult;
 use async_trait::async_trait;
 use plimsoll_domain::{
-    Secret,
+    ProviderAccountId, Secret,
     dns::DnsRecord,
     server::{Endpoint, Provider, ProviderAccount},
 };
 use serde::{Deserialize, Serialize};
+
+/// The keychain's entry with an account's token: the engine writes it, the adapters read it.
+pub fn token_entry(account: ProviderAccountId) -> String {
+    format!("provider-account/{account}")
+}
 
 /// What a token turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
