@@ -23,6 +23,8 @@ pub struct Land {
     /// Names of the calls received, in order.
     pub calls: Vec<&'static str>,
     next_reserved: u8,
+    /// A droplet keeps its place, and so its addresses, when it is rebuilt.
+    places: BTreeMap<u64, usize>,
 }
 
 #[derive(Default)]
@@ -55,7 +57,8 @@ impl Ground for MemoryGround {
         let place = self.land(|land| {
             land.droplets
                 .insert(droplet.id, (droplet.clone(), PowerState::On));
-            land.droplets.len()
+            let next = land.places.len() + 1;
+            *land.places.entry(droplet.id).or_insert(next)
         });
         Ok(Addresses {
             public_ipv4: format!("203.0.113.{place}"),

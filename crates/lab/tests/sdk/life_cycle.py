@@ -184,6 +184,7 @@ copy = ocean.droplets.create(body=order)
 finished(copy["links"]["actions"][0])
 until("the copy's address", lambda: public_address(copy["droplet"]["id"]))
 act(droplet_id, type="restore", image=int(snapshot["id"]))
+assert public_address(droplet_id) == address, "a restored droplet keeps its address"
 step("the snapshot boots a second droplet and restores the first")
 
 ocean.droplets.destroy_by_tag(tag_name=tag)
