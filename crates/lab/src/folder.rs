@@ -62,6 +62,11 @@ impl StateFolder {
         self.root.join("running.json")
     }
 
+    /// What opens the interface by which the running lab is stopped.
+    pub fn handle(&self) -> PathBuf {
+        self.root.join("handle.json")
+    }
+
     /// What the lab's process says while it starts and runs.
     pub fn log(&self) -> PathBuf {
         self.root.join("practice.log")

@@ -65,15 +65,6 @@ impl Instance {
             vec![format!("{INSTANCE_LABEL}={}", self.id)],
         )])
     }
-
-    /// The same, narrowed to one kind.
-    pub fn filter_kind(&self, kind: &str) -> HashMap<String, Vec<String>> {
-        let mut filter = self.filter();
-        if let Some(labels) = filter.get_mut("label") {
-            labels.push(format!("{KIND_LABEL}={kind}"));
-        }
-        filter
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,31 @@ pub enum EngineChoice {
     Given(Option<String>),
 }
 
+/// How the host reaches addresses of droplets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Directly on Linux, through a proxy elsewhere: the engines of Docker Desktop live in a
+    /// virtual machine whose networks are not routed.
+    #[default]
+    Auto,
+    /// By the host's routes.
+    Direct,
+    /// Through a SOCKS proxy on a loopback port.
+    Proxy,
+}
+
+impl Reach {
+    /// Whether a proxy is needed on this system.
+    pub(crate) fn is_by_proxy(self) -> bool {
+        match self {
+            Self::Auto => cfg!(not(target_os = "linux")),
+            Self::Direct => false,
+            Self::Proxy => true,
+        }
+    }
+}
+
 /// How the lab starts itself again: in the background, and inside its gateway container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Itself {
@@ -38,6 +63,9 @@ pub struct Settings {
     pub cache: PathBuf,
     /// Which engine.
     pub engine: EngineChoice,
+    /// How the host reaches droplets.
+    #[serde(default)]
+    pub reach: Reach,
     /// TCP port of the APIs on the loopback address; `None` means the port of the last start, or
     /// any free one.
     pub port: Option<u16>,
@@ -64,6 +92,7 @@ impl Settings {
             state,
             cache,
             engine: EngineChoice::Auto,
+            reach: Reach::Auto,
             port: None,
             itself: Itself {
                 program,

@@ -5,6 +5,8 @@ mod container;
 mod exec;
 mod faults;
 mod network;
+mod power;
+mod reserved;
 mod snapshot;
 mod watch;
 
@@ -15,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bollard::Docker;
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
+    RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,16 +26,13 @@ pub(crate) use book::{Book, Droplet, Pages};
 
 use crate::engine::{Engine, gone, is_missing};
 use crate::error::{Doing, LabError};
-use crate::gateway::Link;
+use crate::gateway::{self, Link};
 use crate::ground::{
     Addresses, Boot, DropletFault, DropletSpec, Ground, GroundError, InboundRule, PowerAction,
     PowerState, PublishedZone,
 };
 use crate::instance::Instance;
 use crate::network::Block;
-
-/// Seconds that a droplet has to shut down before its power is cut.
-const SHUTDOWN_SECONDS: i32 = 30;
 
 /// The ground on a Docker engine.
 #[derive(Debug, Clone)]
@@ -98,20 +97,7 @@ impl DockerGround {
     /// watches for droplets that reboot themselves until `stop`.
     pub(crate) async fn resume(&self, stop: CancellationToken) -> Result<(), LabError> {
         self.inner.publish().await?;
-        let wanted: Vec<u64> = self.inner.book.read(|pages| {
-            let on = pages
-                .droplets
-                .iter()
-                .filter(|(_, droplet)| droplet.wanted_on);
-            on.map(|(id, _)| *id).collect()
-        });
-        for id in wanted {
-            let inner = self.inner.clone();
-            // One that does not come up is seen as off, and does not keep the others down.
-            if let Err(error) = inner.start(id).await {
-                tracing::warn!(droplet = id, %error, "could not start the droplet again");
-            }
-        }
+        self.inner.start_wanted().await;
         tokio::spawn(watch::run(self.inner.clone(), stop));
         Ok(())
     }
@@ -168,6 +154,42 @@ impl Inner {
                 doing: format!("find the droplet {droplet_id}"),
                 cause: "there is no such droplet".into(),
             })
+    }
+
+    /// Starts what shall run; one that does not come up is seen as off, and does not keep the
+    /// others down.
+    async fn start_wanted(&self) {
+        let wanted: Vec<u64> = self.book.read(|pages| {
+            let on = pages
+                .droplets
+                .iter()
+                .filter(|(_, droplet)| droplet.wanted_on);
+            on.map(|(id, _)| *id).collect()
+        });
+        for id in wanted {
+            let _turn = self.turn(id).await;
+            if let Err(error) = self.start(id).await {
+                tracing::warn!(droplet = id, %error, "could not start the droplet again");
+            }
+        }
+    }
+
+    /// Brings everything back after the engine was away.
+    async fn recover(&self) -> Result<(), LabError> {
+        let gateway = gateway::name(&self.instance);
+        let doing = "start the practice cloud's gateway again";
+        self.docker
+            .start_container(&gateway, None)
+            .await
+            .doing(doing)?;
+        self.inform_gateway().await?;
+        self.start_wanted().await;
+        Ok(())
+    }
+
+    async fn inform_gateway(&self) -> Result<(), LabError> {
+        self.gateway.ready().await?;
+        self.publish().await
     }
 
     /// Tells the gateway what the book says.
@@ -271,56 +293,6 @@ impl Inner {
         }
     }
 
-    async fn power(&self, droplet_id: u64, action: PowerAction) -> Result<(), LabError> {
-        self.droplet(droplet_id)?;
-        let on = !matches!(action, PowerAction::Off | PowerAction::Shutdown);
-        self.book.write(|pages| {
-            if let Some(droplet) = pages.droplets.get_mut(&droplet_id) {
-                droplet.wanted_on = on;
-            }
-        })?;
-        match action {
-            PowerAction::On => {}
-            PowerAction::Off | PowerAction::Cycle => self.cut_power(droplet_id).await?,
-            PowerAction::Shutdown | PowerAction::Reboot => {
-                let options = StopContainerOptionsBuilder::new()
-                    .t(SHUTDOWN_SECONDS)
-                    .build();
-                let name = self.name(droplet_id);
-                let doing = format!("shut down the droplet {droplet_id}");
-                self.docker
-                    .stop_container(&name, Some(options))
-                    .await
-                    .doing(doing)?;
-            }
-        }
-        if on {
-            self.start(droplet_id).await
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn cut_power(&self, droplet_id: u64) -> Result<(), LabError> {
-        let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-        match self
-            .docker
-            .kill_container(&self.name(droplet_id), Some(options))
-            .await
-        {
-            // It was off already.
-            Err(bollard::errors::Error::DockerResponseServerError {
-                status_code: 409, ..
-            }) => {}
-            other => other.doing(format!("cut the power of the droplet {droplet_id}"))?,
-        }
-        // The engine notices the death a moment later, and would refuse to start it until then.
-        while self.observe(droplet_id).await? == PowerState::On {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        Ok(())
-    }
-
     async fn observe(&self, droplet_id: u64) -> Result<PowerState, LabError> {
         let name = self.name(droplet_id);
         match self
@@ -344,8 +316,23 @@ impl Inner {
         }
     }
 
-    async fn destroy(&self, droplet_id: u64) -> Result<(), LabError> {
-        let doing = format!("destroy the droplet {droplet_id}");
+    /// Boots a droplet anew from another image; its addresses and rules stay.
+    async fn rebuild(&self, spec: &DropletSpec) -> Result<Addresses, LabError> {
+        let droplet = Droplet {
+            spec: spec.clone(),
+            wanted_on: true,
+            ..self.droplet(spec.id)?
+        };
+        self.book
+            .write(|pages| pages.droplets.insert(spec.id, droplet.clone()))?;
+        self.clear(spec.id).await?;
+        self.boot(&droplet).await?;
+        Ok(self.addresses(&droplet))
+    }
+
+    /// Removes a droplet's container and volume.
+    async fn clear(&self, droplet_id: u64) -> Result<(), LabError> {
+        let doing = format!("remove what the droplet {droplet_id} ran on");
         let forced = RemoveContainerOptionsBuilder::new()
             .force(true)
             .v(true)
@@ -354,7 +341,11 @@ impl Inner {
         gone(self.docker.remove_container(&name, Some(forced)).await).doing(doing.clone())?;
         let forced = RemoveVolumeOptionsBuilder::new().force(true).build();
         let volume = container::volume(&self.instance, droplet_id);
-        gone(self.docker.remove_volume(&volume, Some(forced)).await).doing(doing)?;
+        gone(self.docker.remove_volume(&volume, Some(forced)).await).doing(doing)
+    }
+
+    async fn destroy(&self, droplet_id: u64) -> Result<(), LabError> {
+        self.clear(droplet_id).await?;
         self.book.write(|pages| {
             if let Some(droplet) = pages.droplets.remove(&droplet_id) {
                 pages.addresses.free(droplet.public);
@@ -403,62 +394,6 @@ impl Inner {
             }
         })
     }
-
-    fn reserve(&self) -> Result<String, LabError> {
-        let address = self.book.write(|pages| {
-            let address = pages.addresses.take_reserved(self.block)?;
-            pages.reserved.insert(address, None);
-            Some(address)
-        })?;
-        address
-            .map(|address| address.to_string())
-            .ok_or_else(|| LabError::Network {
-                doing: "reserve an address".into(),
-                cause: "all reservable addresses of the practice cloud are taken".into(),
-            })
-    }
-
-    async fn assign(&self, address: &str, droplet_id: Option<u64>) -> Result<(), LabError> {
-        let (address, before) = self.reserved(address)?;
-        let after = match droplet_id {
-            Some(id) => Some(self.droplet(id)?),
-            None => None,
-        };
-        if let Some(id) = before.filter(|id| droplet_id != Some(*id))
-            && self.observe(id).await? == PowerState::On
-        {
-            network::remove_address(&self.docker, &self.name(id), address).await?;
-        }
-        self.book
-            .write(|pages| pages.reserved.insert(address, droplet_id))?;
-        if let Some(droplet) = after {
-            let id = droplet.spec.id;
-            if self.observe(id).await? == PowerState::On {
-                network::add_address(&self.docker, &self.name(id), address).await?;
-            }
-        }
-        self.publish().await
-    }
-
-    async fn release(&self, address: &str) -> Result<(), LabError> {
-        self.assign(address, None).await?;
-        let (address, _) = self.reserved(address)?;
-        self.book.write(|pages| {
-            pages.reserved.remove(&address);
-            pages.addresses.free(address);
-        })
-    }
-
-    fn reserved(&self, address: &str) -> Result<(Ipv4Addr, Option<u64>), LabError> {
-        let known = address.parse().ok().and_then(|parsed: Ipv4Addr| {
-            let target = self.book.read(|pages| pages.reserved.get(&parsed).copied());
-            target.map(|target| (parsed, target))
-        });
-        known.ok_or_else(|| LabError::Network {
-            doing: format!("find the reserved address {address}"),
-            cause: "it is not reserved".into(),
-        })
-    }
 }
 
 #[async_trait]
@@ -471,6 +406,11 @@ impl Ground for DockerGround {
     async fn power(&self, droplet_id: u64, action: PowerAction) -> Result<(), GroundError> {
         let _turn = self.inner.turn(droplet_id).await;
         Ok(self.inner.power(droplet_id, action).await?)
+    }
+
+    async fn rebuild(&self, droplet: &DropletSpec) -> Result<Addresses, GroundError> {
+        let _turn = self.inner.turn(droplet.id).await;
+        Ok(self.inner.rebuild(droplet).await?)
     }
 
     async fn observe(&self, droplet_id: u64) -> Result<PowerState, GroundError> {

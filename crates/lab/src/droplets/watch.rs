@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Inner;
 use crate::error::{Doing, LabError};
-use crate::instance::ID_LABEL;
+use crate::instance::{ID_LABEL, KIND_LABEL};
 
 /// Exit status of a container whose first process rebooted: in a process namespace the kernel
 /// turns the system call into SIGHUP (pid_namespaces(7), "reboot(2)").
@@ -22,18 +22,31 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Follows the engine's events until `stop`.
 pub(super) async fn run(inner: Arc<Inner>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
+    loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = follow(&inner, &stop) => {}
         }
-        tokio::time::sleep(AGAIN).await;
+        // The engine hung up: it was restarted, and with it went what ran.
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+            match inner.recover().await {
+                Ok(()) => break,
+                Err(error) => tracing::warn!(%error, "the engine is away"),
+            }
+        }
     }
 }
 
 async fn follow(inner: &Arc<Inner>, stop: &CancellationToken) {
-    let mut filter = inner.instance.filter_kind("droplet");
-    filter.insert("event".to_owned(), vec!["die".to_owned()]);
+    let mut filter = inner.instance.filter();
+    filter.insert(
+        "event".to_owned(),
+        vec!["die".to_owned(), "start".to_owned()],
+    );
     let options = EventsOptionsBuilder::new().filters(&filter).build();
     let mut events = inner.docker.events(Some(options));
     while let Some(Ok(event)) = events.next().await {
@@ -41,15 +54,27 @@ async fn follow(inner: &Arc<Inner>, stop: &CancellationToken) {
             .actor
             .and_then(|actor| actor.attributes)
             .unwrap_or_default();
-        let Some(id) = labels.get(ID_LABEL).and_then(|id| id.parse().ok()) else {
-            continue;
-        };
+        let kind = labels.get(KIND_LABEL).map(String::as_str);
+        let id = labels.get(ID_LABEL).and_then(|id| id.parse().ok());
         let (inner, stop) = (inner.clone(), stop.clone());
-        tokio::spawn(async move {
-            if let Err(error) = died(&inner, id, &stop).await {
-                tracing::warn!(droplet = id, %error, "could not follow the droplet's power");
+        match (kind, event.action.as_deref(), id) {
+            (Some("droplet"), Some("die"), Some(id)) => {
+                tokio::spawn(async move {
+                    if let Err(error) = died(&inner, id, &stop).await {
+                        tracing::warn!(droplet = id, %error, "could not follow its power");
+                    }
+                });
             }
-        });
+            // A gateway that was started again by the engine knows nothing yet.
+            (Some("gateway"), Some("start"), _) => {
+                tokio::spawn(async move {
+                    if let Err(error) = inner.inform_gateway().await {
+                        tracing::warn!(%error, "the gateway is away");
+                    }
+                });
+            }
+            _ => {}
+        }
     }
 }
 

@@ -10,44 +10,72 @@ use std::path::{Path, PathBuf};
 use bollard::Docker;
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Mount, MountType,
-    NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+    NetworkingConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-    UploadToContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, InspectContainerOptions, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 use futures::StreamExt;
 
-use super::{AUTHORITY_FOLDER, CONFIG_FILE, Config, HOME, Link, METADATA, REGISTRY_FOLDER};
+use super::link::{Link, Way};
+use super::{
+    AUTHORITY_FOLDER, CONFIG_FILE, CONTROL_PORT, Config, HOME, METADATA, PROXY_PORT,
+    REGISTRY_FOLDER,
+};
 use crate::command::Program;
 use crate::engine::gone;
 use crate::error::{AtPath, Doing, LabError};
 use crate::instance::Instance;
 use crate::network::{Block, mac_of};
-use crate::settings::Itself;
+use crate::settings::{Itself, Reach};
 
 /// The engine's own resolver on every network that has a name; it forwards to the host's.
 const ENGINE_RESOLVER: &str = "127.0.0.11:53";
+
+/// What a gateway is made of.
+pub(crate) struct Parts<'a> {
+    /// The droplets' image.
+    pub(crate) image: &'a str,
+    /// The lab's program.
+    pub(crate) itself: &'a Itself,
+    /// Folder of the lab's authority.
+    pub(crate) authority: &'a Path,
+    /// Folder of the registry mirror.
+    pub(crate) registry: &'a Path,
+    /// How the host reaches the gateway.
+    pub(crate) reach: Reach,
+}
+
+/// The container's name.
+pub(crate) fn name(instance: &Instance) -> String {
+    instance.name("gateway", 0)
+}
+
+/// Removes the gateway; safe to call twice.
+pub(crate) async fn remove(docker: &Docker, instance: &Instance) -> Result<(), LabError> {
+    let forced = RemoveContainerOptionsBuilder::new()
+        .force(true)
+        .v(true)
+        .build();
+    gone(docker.remove_container(&name(instance), Some(forced)).await)
+        .doing("remove the practice cloud's gateway")
+}
 
 /// Makes and starts the gateway, and waits until it answers.
 pub(crate) async fn start(
     docker: &Docker,
     instance: &Instance,
     block: Block,
-    image: &str,
-    itself: &Itself,
-    authority: &Path,
-    registry: &Path,
+    parts: &Parts<'_>,
 ) -> Result<Link, LabError> {
-    let name = instance.name("gateway", "0");
-    let forced = RemoveContainerOptionsBuilder::new()
-        .force(true)
-        .v(true)
-        .build();
-    let doing = "remove the gateway of an earlier start";
-    gone(docker.remove_container(&name, Some(forced)).await).doing(doing)?;
-
-    let program = itself.gateway_program.as_ref().unwrap_or(&itself.program);
+    remove(docker, instance).await?;
+    let name = name(instance);
+    let program = parts
+        .itself
+        .gateway_program
+        .as_ref()
+        .unwrap_or(&parts.itself.program);
     let libraries = libraries_of(program).await?;
     let token = token()?;
     let upstreams: Vec<SocketAddr> = ENGINE_RESOLVER.parse().into_iter().collect();
@@ -57,13 +85,7 @@ pub(crate) async fn start(
         upstreams,
     };
 
-    let body = request(
-        instance,
-        block,
-        image,
-        registry,
-        command(&libraries, itself),
-    );
+    let body = request(instance, block, parts, command(&libraries, parts.itself));
     let options = CreateContainerOptionsBuilder::new().name(&name).build();
     let doing = "make the practice cloud's gateway";
     docker
@@ -71,7 +93,7 @@ pub(crate) async fn start(
         .await
         .doing(doing)?;
 
-    let (program, authority) = (program.clone(), authority.to_owned());
+    let (program, authority) = (program.clone(), parts.authority.to_owned());
     let packed =
         tokio::task::spawn_blocking(move || pack(&program, &libraries, &config, &authority))
             .await
@@ -89,7 +111,15 @@ pub(crate) async fn start(
         .await
         .doing("start the practice cloud's gateway")?;
 
-    let link = Link::new(block, token)?;
+    let way = if parts.reach.is_by_proxy() {
+        Way::Published {
+            control: published_port(docker, &name, CONTROL_PORT).await?,
+            proxy: published_port(docker, &name, PROXY_PORT).await?,
+        }
+    } else {
+        Way::Direct(block.gateway())
+    };
+    let link = Link::new(way, token)?;
     match link.ready().await {
         Ok(()) => Ok(link),
         Err(LabError::Network { doing, cause }) => {
@@ -103,13 +133,44 @@ pub(crate) async fn start(
     }
 }
 
+/// The loopback port that the engine gave to one of the container's ports.
+async fn published_port(docker: &Docker, name: &str, port: u16) -> Result<u16, LabError> {
+    let doing = "find the gateway's published ports";
+    let container = docker
+        .inspect_container(name, None::<InspectContainerOptions>)
+        .await
+        .doing(doing)?;
+    let found = container
+        .network_settings
+        .and_then(|settings| settings.ports)
+        .and_then(|mut ports| ports.remove(&format!("{port}/tcp")).flatten())
+        .and_then(|bindings| bindings.into_iter().find_map(|binding| binding.host_port))
+        .and_then(|port| port.parse().ok());
+    found.ok_or_else(|| LabError::Network {
+        doing: doing.into(),
+        cause: format!("the engine published no port for {port}"),
+    })
+}
+
 fn request(
     instance: &Instance,
     block: Block,
-    image: &str,
-    registry: &Path,
+    parts: &Parts<'_>,
     command: Vec<String>,
 ) -> ContainerCreateBody {
+    let published: Vec<u16> = if parts.reach.is_by_proxy() {
+        vec![CONTROL_PORT, PROXY_PORT]
+    } else {
+        Vec::new()
+    };
+    let names: Vec<String> = published.iter().map(|port| format!("{port}/tcp")).collect();
+    let loopback = PortBinding {
+        host_ip: Some("127.0.0.1".into()),
+        host_port: Some(String::new()),
+    };
+    let bindings = names
+        .iter()
+        .map(|name| (name.clone(), Some(vec![loopback.clone()])));
     let endpoint = EndpointSettings {
         ipam_config: Some(EndpointIpamConfig {
             ipv4_address: Some(block.gateway().to_string()),
@@ -120,15 +181,17 @@ fn request(
         ..Default::default()
     };
     ContainerCreateBody {
-        image: Some(image.to_owned()),
+        image: Some(parts.image.to_owned()),
         cmd: Some(command),
         env: Some(vec!["RUST_LOG=info".to_owned()]),
         labels: Some(instance.labels("gateway", 0)),
+        exposed_ports: (!names.is_empty()).then(|| names.clone()),
         host_config: Some(HostConfig {
             network_mode: Some(instance.network()),
+            port_bindings: Some(bindings.collect()),
             mounts: Some(vec![Mount {
                 target: Some(format!("{HOME}/{REGISTRY_FOLDER}")),
-                source: Some(registry.display().to_string()),
+                source: Some(parts.registry.display().to_string()),
                 typ: Some(MountType::BIND),
                 read_only: Some(true),
                 ..Default::default()

@@ -1,12 +1,12 @@
 //! The lab's side of the gateway's control interface.
 
+use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{CONTROL_PORT, Told};
 use crate::droplets::Pages;
 use crate::error::LabError;
-use crate::network::Block;
 
 /// How long the gateway may take to answer after it was started.
 const UP: Duration = Duration::from_secs(15);
@@ -14,10 +14,24 @@ const AGAIN: Duration = Duration::from_millis(25);
 /// For one call; the gateway is on this machine.
 const CALL: Duration = Duration::from_secs(5);
 
+/// How the lab reaches its gateway.
+pub(super) enum Way {
+    /// At its address.
+    Direct(Ipv4Addr),
+    /// At published ports of the loopback address.
+    Published {
+        /// Port of the control interface.
+        control: u16,
+        /// Port of the proxy.
+        proxy: u16,
+    },
+}
+
 /// A connection to the gateway.
 pub(crate) struct Link {
     client: reqwest::Client,
     base: String,
+    proxy: Option<String>,
     token: String,
     origin_roots: Mutex<Vec<String>>,
     /// One message at a time, so that an older state never arrives after a newer one.
@@ -34,25 +48,37 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    pub(super) fn new(block: Block, token: String) -> Result<Self, LabError> {
+    pub(super) fn new(way: Way, token: String) -> Result<Self, LabError> {
         let client = reqwest::Client::builder()
             .timeout(CALL)
             // The gateway is a neighbour; a proxy of the host's would not find it.
             .no_proxy()
             .build()
             .map_err(|error| failed(&error))?;
-        let base = format!("http://{}:{CONTROL_PORT}", block.gateway());
+        let (base, proxy) = match way {
+            Way::Direct(address) => (format!("http://{address}:{CONTROL_PORT}"), None),
+            Way::Published { control, proxy } => (
+                format!("http://127.0.0.1:{control}"),
+                Some(format!("socks5h://127.0.0.1:{proxy}")),
+            ),
+        };
         Ok(Self {
             client,
             base,
+            proxy,
             token,
             origin_roots: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         })
     }
 
+    /// The proxy through which the host reaches droplets; `None` when it needs none.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        self.proxy.clone()
+    }
+
     /// Waits until the gateway answers.
-    pub(super) async fn ready(&self) -> Result<(), LabError> {
+    pub(crate) async fn ready(&self) -> Result<(), LabError> {
         let deadline = Instant::now() + UP;
         loop {
             match self

@@ -13,10 +13,12 @@
 //! It is the lab's own program in a container ([`container`]), so the host needs no privileges and
 //! gets no listener. On Linux the host reaches the gateway's address directly.
 //!
-//! What Docker Desktop on macOS and Windows needs beyond this, and does not have yet: a Linux build
-//! of the program ([`Itself::gateway_program`](crate::settings::Itself::gateway_program) names
-//! it); and, because addresses of containers are not routable there, a published loopback port for
-//! control and one for a proxy through which our SSH and HTTP adapters reach the droplets.
+//! Docker Desktop on macOS and Windows does not route addresses of containers. There the gateway's
+//! control interface and proxy are published on loopback ports, and the lab's facts name the proxy,
+//! through which our SSH and HTTP adapters reach droplets ([`Reach`](crate::settings::Reach)). What
+//! such a host needs beyond this: a Linux build of the program
+//! ([`Itself::gateway_program`](crate::settings::Itself::gateway_program) names it), and a droplet
+//! image in the cache, because mmdebstrap, which builds it, runs on Linux only.
 
 mod container;
 mod link;
@@ -38,7 +40,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use container::{start, token};
+pub(crate) use container::{Parts, name, remove, start, token};
 pub(crate) use link::Link;
 
 use crate::acme::{AcmeAuthority, AcmeSettings};

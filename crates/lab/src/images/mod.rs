@@ -6,11 +6,14 @@ mod overlay;
 mod recipe;
 pub(crate) mod store;
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
 use bollard::Docker;
-use bollard::query_parameters::CreateImageOptions;
+use bollard::query_parameters::{
+    CreateImageOptions, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+};
 use bytes::Bytes;
 use futures::StreamExt;
 
@@ -39,7 +42,29 @@ pub(crate) async fn droplet_image(
     let archive = recipe.cached(host, cache, say).await?;
     say("Loading the droplet image into the engine");
     import(docker, &archive, &repository, &tag).await?;
+    remove_outdated(docker, &repository, &name).await?;
     Ok(name)
+}
+
+/// Removes images of earlier recipes from the engine; one that a droplet still runs on stays.
+async fn remove_outdated(docker: &Docker, repository: &str, kept: &str) -> Result<(), LabError> {
+    let filter = HashMap::from([("reference".to_owned(), vec![repository.to_owned()])]);
+    let list = ListImagesOptionsBuilder::new().filters(&filter).build();
+    let images = docker
+        .list_images(Some(list))
+        .await
+        .doing("list the droplet images")?;
+    for name in images
+        .iter()
+        .flat_map(|image| &image.repo_tags)
+        .filter(|name| *name != kept)
+    {
+        let options = RemoveImageOptionsBuilder::new().build();
+        if let Err(error) = docker.remove_image(name, Some(options), None).await {
+            tracing::debug!(%error, name, "an outdated droplet image stays");
+        }
+    }
+    Ok(())
 }
 
 /// Imports a compressed root file system as an image.

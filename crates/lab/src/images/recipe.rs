@@ -142,14 +142,37 @@ impl Recipe {
         let plain = tempfile::NamedTempFile::new_in(cache).at("write", cache)?;
         self.build(host, plain.path()).await?;
         let packed = target.clone();
-        let cache = cache.to_owned();
-        tokio::task::spawn_blocking(move || compress(plain, &cache, &packed))
+        let folder = cache.to_owned();
+        tokio::task::spawn_blocking(move || compress(plain, &folder, &packed))
             .await
             .map_err(|error| LabError::State {
                 path: target.clone(),
                 cause: error.to_string(),
             })??;
+        self.remove_outdated(cache, &target);
         Ok(target)
+    }
+}
+
+impl Recipe {
+    /// Removes results of earlier forms of this recipe: each takes as much as the present one.
+    fn remove_outdated(&self, cache: &Path, kept: &Path) {
+        let Ok(entries) = std::fs::read_dir(cache) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let of_recipe = name
+                .strip_prefix(self.name)
+                .is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".tar.zst"));
+            if of_recipe && path != kept {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The folder that the registry mirror serves: blobs by digest, manifests by name and tag, in the
 //! formats of the image specification of Docker (schema 2), which every engine pulls.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -150,6 +151,36 @@ impl Store {
                 path: self.root.clone(),
                 cause: error.to_string(),
             })?
+    }
+
+    /// Removes blobs that no manifest names any more.
+    pub(crate) fn sweep(&self) -> Result<(), LabError> {
+        let mut named = HashSet::new();
+        for name in bases::all().iter().flat_map(|base| base.names) {
+            let Some(manifest) = self.read_manifest(name) else {
+                // Something is still to be built, or is being replaced: not the time to sweep.
+                return Ok(());
+            };
+            named.insert(hex::encode(Sha256::digest(manifest.to_string().as_bytes())));
+            let blobs = [
+                &manifest["config"]["digest"],
+                &manifest["layers"][0]["digest"],
+            ];
+            named.extend(
+                blobs.into_iter().filter_map(|digest| {
+                    digest.as_str()?.strip_prefix("sha256:").map(str::to_owned)
+                }),
+            );
+        }
+        let folder = self.blobs();
+        for entry in std::fs::read_dir(&folder).at("read", &folder)? {
+            let entry = entry.at("read", &folder)?;
+            if !named.contains(entry.file_name().to_string_lossy().as_ref()) {
+                let path = entry.path();
+                std::fs::remove_file(&path).at("remove", &path)?;
+            }
+        }
+        Ok(())
     }
 
     fn add(&self, layer: tempfile::NamedTempFile, base: &Base, hash: &str) -> Result<(), LabError> {

@@ -6,11 +6,10 @@ use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::Running;
 use crate::error::LabError;
 
 /// For one call to a process of this machine.
@@ -68,30 +67,47 @@ fn client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder().timeout(CALL).no_proxy().build()
 }
 
-/// Whether the lab with these facts lives.
-pub(super) async fn answers(running: &Running) -> bool {
-    let Ok(client) = client() else { return false };
-    let url = format!("{}/alive", running.own_url);
-    let answer = client.get(url).bearer_auth(&running.own_token).send().await;
-    answer.is_ok_and(|answer| answer.status().is_success())
+/// What opens the interface of a running lab. It has a file of its own, readable by its owner, and
+/// is never shown with the lab's other facts.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Handle {
+    url: String,
+    token: String,
 }
 
-/// Asks the lab to end.
-pub(super) async fn ask_to_end(running: &Running, wipe: bool) -> Result<(), LabError> {
-    let failed = |cause: String| LabError::Network {
-        doing: "stop the practice cloud".into(),
-        cause,
-    };
-    let url = format!("{}/end?wipe={wipe}", running.own_url);
-    let answer = client()
-        .map_err(|error| failed(error.to_string()))?
-        .post(url)
-        .bearer_auth(&running.own_token)
-        .send()
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    match answer.status() {
-        status if status.is_success() => Ok(()),
-        status => Err(failed(format!("it answered {status}"))),
+impl Handle {
+    pub(super) fn new(port: u16, token: String) -> Self {
+        Self {
+            url: format!("http://127.0.0.1:{port}"),
+            token,
+        }
+    }
+
+    /// Whether the lab lives.
+    pub(super) async fn answers(&self) -> bool {
+        let Ok(client) = client() else { return false };
+        let url = format!("{}/alive", self.url);
+        let answer = client.get(url).bearer_auth(&self.token).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Asks the lab to end.
+    pub(super) async fn ask_to_end(&self, wipe: bool) -> Result<(), LabError> {
+        let failed = |cause: String| LabError::Network {
+            doing: "stop the practice cloud".into(),
+            cause,
+        };
+        let url = format!("{}/end?wipe={wipe}", self.url);
+        let answer = client()
+            .map_err(|error| failed(error.to_string()))?
+            .post(url)
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(failed(format!("it answered {status}"))),
+        }
     }
 }

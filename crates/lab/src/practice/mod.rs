@@ -22,7 +22,8 @@ use crate::engine::{self, Choices, EngineKind};
 use crate::error::{AtPath, LabError};
 use crate::folder::{self, StateFolder};
 use crate::instance::Instance;
-use crate::settings::Settings;
+use crate::settings::{Itself, Settings};
+use control::Handle;
 
 /// How long a first start may take: it builds the droplet image from packages.
 const READY: Duration = Duration::from_secs(900);
@@ -37,7 +38,7 @@ const FAILED: &str = "! ";
 const SETTINGS_VARIABLE: &str = "PLIMSOLL_PRACTICE_SETTINGS";
 
 /// Facts of a running lab.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// Base of the DigitalOcean API, such as `https://127.0.0.1:7443`; requests go below `/v2`.
     pub digitalocean_url: String,
@@ -76,22 +77,8 @@ pub struct Running {
     pub proxy: Option<String>,
     /// Process of the lab.
     pub pid: u32,
-    /// Base of the interface by which the lab is stopped.
-    own_url: String,
-    /// What opens that interface.
-    own_token: String,
-}
-
-impl std::fmt::Debug for Running {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Running")
-            .field("digitalocean_url", &self.digitalocean_url)
-            .field("engine", &self.engine)
-            .field("state", &self.state)
-            .field("pid", &self.pid)
-            .finish_non_exhaustive()
-    }
+    /// How it was started: another lab can be started the same way.
+    pub itself: Itself,
 }
 
 /// What a stop leaves behind.
@@ -167,11 +154,13 @@ pub async fn status(state: &Path) -> Result<Option<Running>, LabError> {
         return Ok(None);
     }
     let folder = StateFolder::open(state)?;
-    let Some(running) = folder::read_json::<Running>(&folder.running())? else {
+    let running = folder::read_json::<Running>(&folder.running())?;
+    let handle = folder::read_json::<Handle>(&folder.handle())?;
+    let (Some(running), Some(handle)) = (running, handle) else {
         return Ok(None);
     };
-    // A file without its process is what a crash leaves.
-    Ok(control::answers(&running).await.then_some(running))
+    // Files without their process are what a crash leaves.
+    Ok(handle.answers().await.then_some(running))
 }
 
 /// Stops a lab, and removes what `wipe` says. Stopping one that does not run is no error.
@@ -182,8 +171,10 @@ pub async fn stop(settings: &Settings, wipe: Wipe) -> Result<(), LabError> {
     if settings.state.exists() {
         let folder = StateFolder::open(&settings.state)?;
         if let Some(running) = status(&settings.state).await? {
-            control::ask_to_end(&running, wipe != Wipe::No).await?;
-            wait_for_end(&running).await?;
+            if let Some(handle) = folder::read_json::<Handle>(&folder.handle())? {
+                handle.ask_to_end(wipe != Wipe::No).await?;
+            }
+            wait_for_end(running.pid).await?;
         }
         if wipe != Wipe::No {
             clear(&folder).await?;
@@ -195,18 +186,15 @@ pub async fn stop(settings: &Settings, wipe: Wipe) -> Result<(), LabError> {
     Ok(())
 }
 
-async fn wait_for_end(running: &Running) -> Result<(), LabError> {
+async fn wait_for_end(pid: u32) -> Result<(), LabError> {
     let deadline = Instant::now() + STOPPED;
-    while process_runs(running.pid) && control::answers(running).await {
+    while process_runs(pid) {
         if Instant::now() > deadline {
             return Err(LabError::Network {
                 doing: "stop the practice cloud".into(),
-                cause: format!("its process {} does not end", running.pid),
+                cause: format!("its process {pid} does not end"),
             });
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    while process_runs(running.pid) && Instant::now() < deadline {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(())

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::control::{self, End};
+use super::control::{self, End, Handle};
 use super::{FAILED, Running, SAID};
 use crate::api::{self, ApiState};
 use crate::droplets::{Book, DockerGround};
@@ -87,17 +87,14 @@ async fn stand(
     store.write_catalog()?;
     let registry = settings.cache.join("registry");
     say("Starting the gateway: metadata, resolver, edge and registry mirror");
-    let itself = &settings.itself;
-    let link = gateway::start(
-        docker,
-        instance,
-        block,
-        &image,
-        itself,
-        &folder.authority(),
-        &registry,
-    )
-    .await?;
+    let parts = gateway::Parts {
+        image: &image,
+        itself: &settings.itself,
+        authority: &folder.authority(),
+        registry: &registry,
+        reach: settings.reach,
+    };
+    let link = gateway::start(docker, instance, block, &parts).await?;
     let acme_root = match link.acme_root().await? {
         Some(pem) => {
             let path = folder.root().join("acme-root.pem");
@@ -106,6 +103,7 @@ async fn stand(
         }
         None => None,
     };
+    let proxy = link.proxy();
     let book = Book::open(&folder.ground())?;
     let ground = DockerGround::new(engine, instance.clone(), image, book, link).await?;
 
@@ -174,11 +172,11 @@ async fn stand(
         acme_root,
         git_url: format!("https://{LOOPBACK}:{git_port}"),
         git,
-        proxy: None,
+        proxy,
         pid: std::process::id(),
-        own_url: format!("http://{LOOPBACK}:{own_port}"),
-        own_token,
+        itself: settings.itself.clone(),
     };
+    folder::write_json(&folder.handle(), &Handle::new(own_port, own_token))?;
     folder::write_json(&folder.running(), &running)?;
     say("The practice cloud is ready");
     let building = tokio::spawn(build_bases(store, host.clone()));
@@ -189,10 +187,12 @@ async fn stand(
     };
     building.abort();
     let _ = std::fs::remove_file(folder.running());
+    let _ = std::fs::remove_file(folder.handle());
     stop.cancel();
     let _ = serving.await;
     if !end.wipe {
         ground.rest().await;
+        gateway::remove(docker, instance).await?;
     }
     Ok(end)
 }
@@ -203,6 +203,9 @@ async fn build_bases(store: Store, host: Host) {
         if let Err(error) = store.ensure(&base, &host, &say).await {
             tracing::warn!(%error, names = ?base.names, "could not build a base image");
         }
+    }
+    if let Err(error) = store.sweep() {
+        tracing::warn!(%error, "could not remove outdated base images");
     }
 }
 
