@@ -49,7 +49,10 @@ pub(super) fn refusal(session: &Session, call: &Call, answer: &Answer) -> PortEr
                 .unwrap_or_else(|| call.needs.iter().map(|scope| (*scope).to_owned()).collect());
             told(
                 "forbidden_scope",
-                &format!("the token lacks the scope {}", missing.join(" and ")),
+                &match missing.as_slice() {
+                    [one] => format!("the token lacks the scope {one}"),
+                    several => format!("the token lacks one of the scopes {}", several.join(", ")),
+                },
             )
             .next_step(format!(
                 "Make a token with {} at {} and connect the account again.",

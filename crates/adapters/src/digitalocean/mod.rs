@@ -80,7 +80,8 @@ impl DigitalOcean {
 #[async_trait]
 impl Compute for DigitalOcean {
     async fn sizes(&self, account: &ProviderAccount) -> PortResult<Vec<Size>> {
-        let call = Call::get("list DigitalOcean's sizes", &["sizes"]).needs(&["sizes:read"]);
+        let call = Call::get("list DigitalOcean's sizes", &["sizes"])
+            .needs(&["sizes:read", "regions:read"]);
         let sizes: Vec<wire::Size> =
             list::all(&self.session(account).await?, call, "sizes").await?;
         Ok(sizes.into_iter().map(Into::into).collect())

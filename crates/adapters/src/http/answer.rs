@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-/// A complete answer of the provider.
-#[derive(Debug, Clone)]
+/// A complete answer of the provider. It has no `Debug`: what others wrote is shown only after
+/// our secrets were taken out of it.
+#[derive(Clone)]
 pub(crate) struct Answer {
     /// HTTP status.
     pub(crate) status: u16,
@@ -23,7 +24,7 @@ impl Answer {
 }
 
 /// Why there is no answer that could be judged.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Trouble {
     /// The endpoint, the proxy or the token cannot be used at all: nothing was sent.
     Unusable {
@@ -50,15 +51,15 @@ pub(crate) enum Trouble {
         words: String,
     },
     /// Sent and handled, but the answer cannot be read.
-    Unreadable(Answer),
+    Unreadable(Box<Answer>),
     /// The provider is broken (5xx) after all attempts.
-    Broken(Answer),
+    Broken(Box<Answer>),
     /// The budget is spent, or the provider refuses for too long to wait here.
     Spent {
         /// Milliseconds until it may be asked again.
         wait_ms: u64,
         /// What the provider answered, if it was asked.
-        answer: Option<Answer>,
+        answer: Option<Box<Answer>>,
     },
 }
 

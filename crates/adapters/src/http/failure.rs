@@ -18,7 +18,8 @@ impl Service {
     pub(crate) fn unusable(&self, doing: &str, trouble: Trouble) -> PortError {
         let (code, why) = match trouble {
             Trouble::Unusable { code, why } => (code, why),
-            other => ("unavailable", format!("{other:?}")),
+            // Nothing else happens before a request is sent.
+            _ => ("invalid", "the request could not be prepared".to_owned()),
         };
         let error = self.error(code, format!("Could not {doing} at {}: {why}.", self.name));
         match code {

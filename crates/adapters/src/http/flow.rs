@@ -16,10 +16,9 @@ const CREATIONS: u32 = 3;
 const LOOKS: u32 = 3;
 
 /// Why a request did not succeed.
-#[derive(Debug)]
 pub(crate) enum Refused {
     /// The provider said no.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// There is no last word.
     Trouble(Trouble),
 }
@@ -45,7 +44,7 @@ impl Session {
     pub(crate) async fn ask(&self, call: &Call) -> Result<Answer, Refused> {
         match self.send(call).await {
             Ok(answer) if answer.is_success() => Ok(answer),
-            Ok(answer) => Err(Refused::Answer(answer)),
+            Ok(answer) => Err(Refused::Answer(Box::new(answer))),
             Err(trouble) => Err(Refused::Trouble(trouble)),
         }
     }
@@ -111,7 +110,7 @@ impl Session {
         loop {
             let refused = match self.ask(call).await {
                 Ok(answer) => return read(&answer).map(Ok),
-                Err(Refused::Answer(answer)) => return Ok(Err(answer)),
+                Err(Refused::Answer(answer)) => return Ok(Err(*answer)),
                 Err(refused) => refused,
             };
             if !refused.is_ambiguous() {

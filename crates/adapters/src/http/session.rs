@@ -181,11 +181,11 @@ impl Session {
                         }
                         return Err(Trouble::Spent {
                             wait_ms,
-                            answer: Some(answer),
+                            answer: Some(Box::new(answer)),
                         });
                     }
-                    500..=599 => Trouble::Broken(answer),
-                    200..=299 if !answer.text.is_empty() => Trouble::Unreadable(answer),
+                    500..=599 => Trouble::Broken(Box::new(answer)),
+                    200..=299 if !answer.text.is_empty() => Trouble::Unreadable(Box::new(answer)),
                     _ => return Ok(answer),
                 },
                 Err(trouble) => trouble,

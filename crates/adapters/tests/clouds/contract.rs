@@ -9,7 +9,9 @@ use crate::{
 };
 use plimsoll_adapters::{clock::SystemClock, keys::KeyMaker};
 use plimsoll_domain::server::Provider;
-use plimsoll_engine::ports::{Compute, DropletAct, Keychain, Keys, SslMode, Tokens, Zones};
+use plimsoll_engine::ports::{
+    Compute, DropletAct, Keychain, Keys, SslMode, Tokens, Zones, token_entry,
+};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -49,7 +51,7 @@ async fn the_life_of_a_server_keeps_to_the_specification() {
     let (compute, account) = (&stage.compute, &stage.digitalocean);
     let token = stage
         .keychain
-        .get(&account.id.to_string())
+        .get(&token_entry(account.id))
         .await
         .unwrap()
         .unwrap();
@@ -164,7 +166,7 @@ async fn the_life_of_a_domain_keeps_to_the_specification() {
     let (zones, account) = (&stage.zones, &stage.cloudflare);
     let token = stage
         .keychain
-        .get(&account.id.to_string())
+        .get(&token_entry(account.id))
         .await
         .unwrap()
         .unwrap();

@@ -15,16 +15,17 @@ use plimsoll_domain::{
     Secret,
     server::{Endpoint, Provider, ProviderAccount},
 };
-use plimsoll_engine::ports::Keychain;
+use plimsoll_engine::ports::{Clock, Keychain, token_entry};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 use tokio::net::TcpListener;
 
-/// What is asked: its number from 0, method, path with query, headers.
+/// What is asked: its number from 0, the moment in ms, method, path with query, headers.
 pub struct Asked {
     pub number: usize,
+    pub at_ms: i64,
     pub method: String,
     pub target: String,
     pub headers: HeaderMap,
@@ -47,6 +48,7 @@ pub struct Scripted {
 #[derive(Clone)]
 struct Book {
     script: Script,
+    clock: Arc<FastClock>,
     asked: Arc<AtomicUsize>,
 }
 
@@ -54,6 +56,7 @@ async fn answer(State(book): State<Book>, request: Request) -> Response {
     let number = book.asked.fetch_add(1, Ordering::SeqCst);
     let asked = Asked {
         number,
+        at_ms: book.clock.now().as_millis(),
         method: request.method().to_string(),
         target: request.uri().to_string(),
         headers: request.headers().clone(),
@@ -67,27 +70,37 @@ impl Scripted {
         script: impl Fn(Asked) -> Response + Send + Sync + 'static,
     ) -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
+        let clock = FastClock::new();
         let book = Book {
             script: Arc::new(script),
+            clock: clock.clone(),
             asked: asked.clone(),
         };
         let router = Router::new().fallback(answer).with_state(book);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = at(&format!("http://{}", listener.local_addr().unwrap()));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self::before(endpoint, token, asked).await
+        Self::timed(endpoint, token, asked, clock).await
     }
 
     /// Our adapters before any endpoint.
-    pub async fn before(endpoint: Endpoint, token: &str, asked: Arc<AtomicUsize>) -> Self {
-        let clock = FastClock::new();
+    pub async fn before(endpoint: Endpoint, token: &str) -> Self {
+        Self::timed(endpoint, token, Arc::default(), FastClock::new()).await
+    }
+
+    async fn timed(
+        endpoint: Endpoint,
+        token: &str,
+        asked: Arc<AtomicUsize>,
+        clock: Arc<FastClock>,
+    ) -> Self {
         let pool = Pool::new(clock.clone());
         let keychain = Arc::new(Pocket::default());
         let digitalocean = account(Provider::Digitalocean, endpoint.clone(), 1);
         let cloudflare = account(Provider::Cloudflare, endpoint.clone(), 2);
         for account in [&digitalocean, &cloudflare] {
             keychain
-                .set(&account.id.to_string(), &Secret::new(token))
+                .set(&token_entry(account.id), &Secret::new(token))
                 .await
                 .unwrap();
         }

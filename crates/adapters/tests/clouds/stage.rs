@@ -18,7 +18,7 @@ use plimsoll_domain::{
     name::Name,
     server::{Endpoint, Provider, ProviderAccount},
 };
-use plimsoll_engine::ports::{Clock, Keychain, PortResult};
+use plimsoll_engine::ports::{Clock, Keychain, PortResult, token_entry};
 use plimsoll_lab::api::{ApiState, LimitSettings, Options, router, serve};
 use serde_json::{Value, json};
 use std::{
@@ -61,10 +61,11 @@ impl Clock for FastClock {
         getrandom::fill(bytes).unwrap();
     }
     async fn sleep_ms(&self, ms: u64) {
-        self.now
-            .fetch_add(i64::try_from(ms).unwrap(), Ordering::SeqCst);
+        // Whoever sleeps at the same time wakes at the same time.
+        let until = self.now.load(Ordering::SeqCst) + i64::try_from(ms).unwrap();
         // What the practice cloud does in the background needs a little real time.
         tokio::time::sleep(Duration::from_millis(10)).await;
+        self.now.fetch_max(until, Ordering::SeqCst);
     }
 }
 
@@ -230,7 +231,10 @@ impl Stage {
             (&cloudflare, &credentials.cloudflare_token),
         ] {
             let token = Secret::new(token.as_str());
-            keychain.set(&account.id.to_string(), &token).await.unwrap();
+            keychain
+                .set(&token_entry(account.id), &token)
+                .await
+                .unwrap();
         }
         Self {
             compute: DigitalOcean::new(pool.clone(), keychain.clone()),

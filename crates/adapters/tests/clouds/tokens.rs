@@ -2,7 +2,7 @@
 
 use crate::{digitalocean::KEY, stage::Stage};
 use plimsoll_domain::{Secret, server::Provider};
-use plimsoll_engine::ports::{Compute, Keychain, PortError, TokenReport, Tokens};
+use plimsoll_engine::ports::{Compute, Keychain, PortError, TokenReport, Tokens, token_entry};
 use serde_json::json;
 
 async fn verify(
@@ -90,7 +90,7 @@ async fn a_missing_scope_is_named_when_it_is_needed() {
     let token = stage
         .token(json!({"cloud": "digitalocean", "scopes": ["ssh_key:read"]}))
         .await;
-    let entry = stage.digitalocean.id.to_string();
+    let entry = token_entry(stage.digitalocean.id);
     stage.keychain.set(&entry, &token).await.unwrap();
     let error = stage
         .compute
@@ -142,7 +142,7 @@ async fn unusable_tokens_are_told_apart_from_unusable_networks() {
     assert_eq!(error.code(), "do_unauthorized");
     stage
         .keychain
-        .delete(&stage.digitalocean.id.to_string())
+        .delete(&token_entry(stage.digitalocean.id))
         .await
         .unwrap();
     let error = stage.compute.sizes(&stage.digitalocean).await.unwrap_err();
