@@ -230,7 +230,7 @@ impl AnswerFault {
 }
 
 /// An error in the shape of the cloud that the path belongs to.
-fn broken(path: &str, status: u16) -> Response {
+pub(super) fn broken(path: &str, status: u16) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if path.starts_with("/v2") {
         DigitalOceanError::injected(status).finish("00000000-0000-4000-8000-000000000000")

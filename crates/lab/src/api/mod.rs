@@ -30,6 +30,7 @@ pub use state::{ApiState, Delays, OpenError, Options};
 pub use time::{Clock, SystemClock};
 
 use axum::Router;
+use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 
 /// All routes of the practice cloud.
@@ -39,5 +40,6 @@ pub fn router(state: ApiState) -> Router {
         .nest("/client/v4", cloudflare::routes(&state))
         .layer(from_fn_with_state(state.clone(), faults::intercept))
         .nest("/lab/v1", control::routes(&state))
+        .fallback(|uri: Uri| async move { faults::broken(uri.path(), 404) })
         .with_state(state)
 }

@@ -11,5 +11,6 @@ mod control;
 mod digitalocean;
 mod driver;
 mod filtering;
+mod malformed;
 mod memory_ground;
 mod walk;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::api::digitalocean::nests_lists;
 use crate::api::folder::FolderError;
 
 /// Outcome of a handler.
@@ -197,6 +198,9 @@ impl Parameters {
 pub(super) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, CloudflareError> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|_| CloudflareError::bad(6_007, "Malformed JSON in request body"))?;
-    serde_json::from_value(value)
-        .map_err(|error| CloudflareError::bad(6_008, format!("Invalid request body: {error}")))
+    let invalid = |why: &str| CloudflareError::bad(6_008, format!("Invalid request body: {why}"));
+    if nests_lists(&value) {
+        return Err(invalid("a list in a list"));
+    }
+    serde_json::from_value(value).map_err(|error| invalid(&error.to_string()))
 }

@@ -1,7 +1,7 @@
 //! What happens before and after every handler: authentication, rate limits, headers.
 
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +12,8 @@ use crate::api::books::Books;
 use crate::api::limits::{Allowance, Verdict};
 use crate::api::state::ApiState;
 use crate::api::token::{Cloud, Owner, Token, bearer};
+
+const JSON: &str = "application/json";
 
 /// Who asks.
 #[derive(Clone)]
@@ -67,7 +69,16 @@ pub(super) async fn guard(
         Err((error, allowance)) => (error.into_response(), allowance),
         Ok((caller, allowance)) => {
             request.extensions_mut().insert(caller);
-            (next.run(request).await, Some(allowance))
+            let mut response = next.run(request).await;
+            let json = response
+                .headers()
+                .get(CONTENT_TYPE)
+                .is_some_and(|kind| kind == JSON);
+            if response.status().is_client_error() && !json {
+                // A path that could not be read never reached a handler.
+                response = CloudflareError::bad_identifier(uri.path()).into_response();
+            }
+            (response, Some(allowance))
         }
     };
     let headers = response.headers_mut();

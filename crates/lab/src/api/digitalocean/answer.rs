@@ -144,8 +144,25 @@ pub(super) fn no_content() -> Response {
 pub(super) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, DigitalOceanError> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|_| DigitalOceanError::bad_request("The request body could not be parsed."))?;
-    serde_json::from_value(value)
-        .map_err(|error| DigitalOceanError::unprocessable(error.to_string()))
+    let unprocessable = |message: String| DigitalOceanError::unprocessable(message);
+    // A derived struct can also be read from a list of its fields, which no client means.
+    if !value.is_object() || nests_lists(&value) {
+        return Err(unprocessable(
+            "The request body has the wrong structure.".to_owned(),
+        ));
+    }
+    serde_json::from_value(value).map_err(|error| unprocessable(error.to_string()))
+}
+
+/// Whether a list holds another directly; no request of either cloud does.
+pub(crate) fn nests_lists(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .any(|item| item.is_array() || nests_lists(item)),
+        Value::Object(fields) => fields.values().any(nests_lists),
+        _ => false,
+    }
 }
 
 /// An identifier in a path; what is no number cannot be found.

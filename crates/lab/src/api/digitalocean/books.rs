@@ -1,7 +1,7 @@
 //! DigitalOcean's records.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ground::{Addresses, Boot, PowerAction};
 
@@ -182,11 +182,18 @@ pub(crate) struct Peers {
     pub(crate) tags: Vec<String>,
 }
 
+/// Reads from an object only: a derived struct can also be read from a list of its fields.
+fn object<'de, D: Deserializer<'de>>(from: D) -> Result<Peers, D::Error> {
+    let fields = serde_json::Map::deserialize(from)?;
+    serde_json::from_value(fields.into()).map_err(serde::de::Error::custom)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Inbound {
     pub(crate) protocol: String,
     #[serde(default)]
     pub(crate) ports: String,
+    #[serde(deserialize_with = "object")]
     pub(crate) sources: Peers,
 }
 
@@ -195,6 +202,7 @@ pub(crate) struct Outbound {
     pub(crate) protocol: String,
     #[serde(default)]
     pub(crate) ports: String,
+    #[serde(deserialize_with = "object")]
     pub(crate) destinations: Peers,
 }
 

@@ -1,4 +1,5 @@
-//! Cloud firewalls: the API's side.
+//! Cloud firewalls: the API's side. Inbound rules reach the machines; outbound rules are kept and
+//! answered, and nothing enforces them.
 
 use std::collections::BTreeSet;
 

@@ -44,6 +44,12 @@ pub(super) async fn guard(
         Ok((caller, allowance)) => {
             request.extensions_mut().insert(caller);
             let mut response = next.run(request).await;
+            let told = response.extensions().get::<DigitalOceanError>().is_some();
+            if response.status().is_client_error() && !told {
+                // A path or query that could not be read never reached a handler.
+                let message = "The request could not be read.";
+                response = DigitalOceanError::bad_request(message).into_response();
+            }
             tell(&mut response, allowance);
             response
         }

@@ -16,7 +16,7 @@ mod tags;
 mod views;
 mod work;
 
-pub(crate) use answer::DigitalOceanError;
+pub(crate) use answer::{DigitalOceanError, nests_lists};
 pub(crate) use work::resume;
 
 use axum::Router;
