@@ -158,3 +158,143 @@ fn lost(why: &str) -> PortError {
         "Unlock or restore the keychain that this store was used with; the entry is “data-key”.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use plimsoll_domain::Timestamp;
+    use plimsoll_store::Opening;
+    use proptest::prelude::*;
+    use std::{
+        collections::BTreeMap,
+        sync::{
+            Mutex,
+            atomic::{AtomicU64, Ordering},
+        },
+    };
+
+    #[derive(Default)]
+    struct Still(AtomicU64);
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+        fn entropy(&self, bytes: &mut [u8]) {
+            let drawn = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+            bytes[..8].copy_from_slice(&drawn);
+        }
+        async fn sleep_ms(&self, _: u64) {}
+    }
+
+    #[derive(Default)]
+    struct Entries(Mutex<BTreeMap<String, Secret>>);
+    #[async_trait]
+    impl Keychain for Entries {
+        async fn get(&self, entry: &str) -> PortResult<Option<Secret>> {
+            Ok(self.0.lock().unwrap().get(entry).cloned())
+        }
+        async fn set(&self, entry: &str, value: &Secret) -> PortResult<()> {
+            self.0.lock().unwrap().insert(entry.into(), value.clone());
+            Ok(())
+        }
+        async fn delete(&self, entry: &str) -> PortResult<()> {
+            self.0.lock().unwrap().remove(entry);
+            Ok(())
+        }
+    }
+
+    async fn store(folder: &std::path::Path) -> Store {
+        Store::open(Opening {
+            folder: folder.to_owned(),
+            new_device: "d".into(),
+            author: "ada@laptop".into(),
+            now: Arc::new(|| Timestamp::from_millis(0)),
+        })
+        .await
+        .unwrap()
+    }
+
+    fn place(number: u8, name: &str) -> Place {
+        let now = Timestamp::from_millis(i64::from(number));
+        Place::variable(
+            EnvironmentId::mint(now, [1; 10]),
+            ServiceId::mint(now, [2; 10]),
+            &VariableName::parse(name).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn the_data_key_is_made_once_and_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let keychain = Entries::default();
+        let clock = Arc::new(Still::default());
+        let secret = Secret::new("hunter2");
+        let first = Sealer::open(&store, &keychain, clock.clone())
+            .await
+            .unwrap();
+        let sealed = first.seal(&place(1, "A"), &secret).unwrap();
+        assert_ne!(
+            sealed,
+            first.seal(&place(1, "A"), &secret).unwrap(),
+            "nonces differ"
+        );
+        let again = Sealer::open(&store, &keychain, clock.clone())
+            .await
+            .unwrap();
+        assert_eq!(again.open_sealed(&place(1, "A"), &sealed).unwrap(), secret);
+
+        let key = keychain.get(DATA_KEY_ENTRY).await.unwrap().unwrap();
+        keychain.delete(DATA_KEY_ENTRY).await.unwrap();
+        let lost = Sealer::open(&store, &keychain, clock.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            lost.code(),
+            "data_key_lost",
+            "no second key is made in silence"
+        );
+        let other = Secret::new(STANDARD.encode([1; 32]));
+        keychain.set(DATA_KEY_ENTRY, &other).await.unwrap();
+        let lost = Sealer::open(&store, &keychain, clock.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(lost.code(), "data_key_lost");
+        keychain.set(DATA_KEY_ENTRY, &key).await.unwrap();
+        Sealer::open(&store, &keychain, clock).await.unwrap();
+    }
+
+    fn sealer() -> Sealer {
+        Sealer {
+            cipher: Arc::new(Aes256Gcm::new(&[7; 32].into())),
+            clock: Arc::new(Still::default()),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_sealed_opens_in_its_place_only(
+            text in ".{0,200}", flip in any::<prop::sample::Index>(), bit in 0..8u8,
+        ) {
+            let sealer = sealer();
+            let secret = Secret::new(text);
+            let sealed = sealer.seal(&place(1, "A"), &secret).unwrap();
+            prop_assert_eq!(sealer.open_sealed(&place(1, "A"), &sealed).unwrap(), secret);
+            for elsewhere in [place(2, "A"), place(1, "B")] {
+                prop_assert!(sealer.open_sealed(&elsewhere, &sealed).is_err());
+            }
+            let mut bytes = STANDARD.decode(&sealed).unwrap();
+            let at = flip.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let answer = sealer.open_sealed(&place(1, "A"), &STANDARD.encode(bytes));
+            prop_assert!(answer.is_err_and(|error| error.code() == "seal_broken"));
+        }
+
+        #[test]
+        fn no_text_opens_that_was_never_sealed(text in ".{0,80}") {
+            prop_assert!(sealer().open_sealed(&place(1, "A"), &text).is_err());
+        }
+    }
+}
