@@ -22,6 +22,10 @@ use serde::{Deserialize, Serialize};
 /// refuses a request of a newer one by answering `Failed` with the code `agent_too_old`.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// How long a held deployment waits for a sign of life from the desktop (`Heartbeat`) before it
+/// reverts by itself, ms.
+pub const HOLD_EXPIRY_MS: u64 = 60_000;
+
 /// Where the agent listens.
 pub const SOCKET_PATH: &str = "/run/plimsoll/agent.sock";
 
