@@ -302,15 +302,13 @@ CREATE TABLE manifests (
   PRIMARY KEY (server_id, service_id)
 ) STRICT, WITHOUT ROWID;
 
--- Processes that run jobs. The number is the fence: it only grows.
+-- Processes that run jobs now. The number is the fence: it only grows.
 CREATE TABLE runners (
   fence INTEGER PRIMARY KEY AUTOINCREMENT,
   process TEXT NOT NULL,
   started_at TEXT NOT NULL,
-  heartbeat_at TEXT NOT NULL,
-  ended_at TEXT
+  heartbeat_at TEXT NOT NULL
 ) STRICT;
-CREATE INDEX runners_alive ON runners (fence) WHERE ended_at IS NULL;
 
 CREATE TABLE leases (
   job_id TEXT PRIMARY KEY,

@@ -51,13 +51,36 @@ impl Sealer {
         keychain: &dyn Keychain,
         clock: Arc<dyn Clock>,
     ) -> PortResult<Self> {
+        let known = store.setting(FINGERPRINT_SETTING).await?;
+        let key = match (keychain.get(DATA_KEY_ENTRY).await?, known) {
+            (Some(found), Some(known)) => {
+                let key = read_key(&found)?;
+                if known != fingerprint(&key) {
+                    return Err(lost("the keychain has another data key"));
+                }
+                key
+            }
+            (None, Some(_)) => return Err(lost("the keychain has no data key any more")),
+            (_, None) => Self::first_key(store, keychain, clock.as_ref()).await?,
+        };
+        let key: &Key<Aes256Gcm> = (&*key).into();
+        Ok(Self {
+            cipher: Arc::new(Aes256Gcm::new(key)),
+            clock,
+        })
+    }
+
+    /// Makes the data key, or takes the one that is there, and notes its fingerprint.
+    async fn first_key(
+        store: &Store,
+        keychain: &dyn Keychain,
+        clock: &dyn Clock,
+    ) -> PortResult<Zeroizing<[u8; 32]>> {
         // The transaction keeps a second process from making another key at the same time.
         let mut write = store.write().await?;
-        let known = write.setting(FINGERPRINT_SETTING).await?;
-        let key = match (keychain.get(DATA_KEY_ENTRY).await?, &known) {
-            (Some(found), _) => read_key(&found)?,
-            (None, Some(_)) => return Err(lost("the keychain has no data key any more")),
-            (None, None) => {
+        let key = match keychain.get(DATA_KEY_ENTRY).await? {
+            Some(found) => read_key(&found)?,
+            None => {
                 let mut key = Zeroizing::new([0u8; 32]);
                 clock.entropy(key.as_mut_slice());
                 let text = Secret::new(STANDARD.encode(key.as_slice()));
@@ -65,20 +88,11 @@ impl Sealer {
                 key
             }
         };
-        let fingerprint = fingerprint(&key);
-        match known {
-            Some(known) if known != fingerprint => {
-                return Err(lost("the keychain has another data key"));
-            }
-            Some(_) => {}
-            None => write.set_setting(FINGERPRINT_SETTING, &fingerprint).await?,
-        }
+        write
+            .set_setting(FINGERPRINT_SETTING, &fingerprint(&key))
+            .await?;
         write.commit().await?;
-        let key: &Key<Aes256Gcm> = (&*key).into();
-        Ok(Self {
-            cipher: Arc::new(Aes256Gcm::new(key)),
-            clock,
-        })
+        Ok(key)
     }
 
     /// Seals a value for a place: base64 of nonce, ciphertext and tag.

@@ -23,7 +23,8 @@ pub(crate) async fn back_up(
 ) -> Result<PathBuf> {
     fs::create_dir_all(folder).map_err(|source| failed("create", folder, source))?;
     let name = format!("{}-{why}.db", now.to_string().replace(':', "-"));
-    let partial = folder.join(format!("{name}.partial"));
+    // Two processes may back up in the same millisecond.
+    let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
     let finished = folder.join(name);
     remove_if_there(&partial)?;
     sqlx::query("VACUUM INTO ?1")

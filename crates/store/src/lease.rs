@@ -68,11 +68,10 @@ impl Store {
     /// Finds processes that ended without saying so; their jobs become interrupted and are
     /// answered.
     pub async fn reap(&self) -> Result<Vec<JobId>> {
-        let alive: Vec<i64> =
-            sqlx::query_scalar("SELECT fence FROM runners WHERE ended_at IS NULL ORDER BY fence")
-                .fetch_all(&mut *self.reader().await?)
-                .await
-                .map_err(doing("list runners"))?;
+        let alive: Vec<i64> = sqlx::query_scalar("SELECT fence FROM runners ORDER BY fence")
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(doing("list runners"))?;
         let mut interrupted = Vec::new();
         for fence in alive {
             let path = self.runner_lock(fence)?;
@@ -306,17 +305,6 @@ impl Write {
     }
 
     async fn end_runner(&mut self, fence: i64) -> Result<Vec<JobId>> {
-        let now = self.now().to_string();
-        let ended =
-            sqlx::query("UPDATE runners SET ended_at = ?2 WHERE fence = ?1 AND ended_at IS NULL")
-                .bind(fence)
-                .bind(now)
-                .execute(&mut *self.transaction)
-                .await
-                .map_err(doing("end a registration"))?;
-        if ended.rows_affected() == 0 {
-            return Ok(Vec::new());
-        }
         let rows =
             sqlx::query("SELECT jobs.* FROM jobs JOIN leases ON job_id = id WHERE fence = ?1")
                 .bind(fence)
@@ -332,6 +320,11 @@ impl Write {
             }
             self.give_up_place(id, fence).await?;
         }
+        sqlx::query("DELETE FROM runners WHERE fence = ?1")
+            .bind(fence)
+            .execute(&mut *self.transaction)
+            .await
+            .map_err(doing("end a registration"))?;
         Ok(interrupted)
     }
 }

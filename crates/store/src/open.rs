@@ -119,7 +119,10 @@ impl Store {
                 _open: held,
             }),
         };
-        store.back_up_if_due(now).await?;
+        // The work of today does not have to wait for a disk with more room.
+        if let Err(error) = store.back_up_if_due(now).await {
+            tracing::warn!(%error, "the daily backup was not made");
+        }
         store.prune_logs(&LogPolicy::default()).await?;
         Ok(store)
     }

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
+    sync::{OnceCell, OwnedSemaphorePermit, Semaphore, broadcast},
     task::JoinSet,
 };
 
@@ -95,7 +95,8 @@ pub struct Runner<P: Performer> {
 
 struct Shared<P: Performer> {
     core: Arc<Core<P>>,
-    registration: Registration,
+    /// Made with the first job: a process that only looks registers nowhere.
+    registration: OnceCell<Registration>,
     lines: Vec<(Queue, Arc<Semaphore>)>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -109,8 +110,8 @@ impl<P: Performer> Clone for Runner<P> {
 }
 
 impl<P: Performer> Runner<P> {
-    /// Registers this process to run jobs. Jobs of processes that ended in the middle become
-    /// interrupted first.
+    /// A runner of this process. Jobs of processes that ended in the middle become interrupted
+    /// first.
     pub async fn open(
         store: Store,
         clock: Arc<dyn Clock>,
@@ -129,8 +130,7 @@ impl<P: Performer> Runner<P> {
         limits: Limits,
         checkpoint: Option<Checkpoint>,
     ) -> Result<Self, JobError> {
-        let process = format!("{}, process {}", store.author(), std::process::id());
-        let registration = store.register(&process).await?;
+        store.reap().await?;
         let core = Core {
             log: LogWriter::start(store.clone()),
             live: broadcast::Sender::new(256),
@@ -143,14 +143,13 @@ impl<P: Performer> Runner<P> {
         };
         let shared = Arc::new(Shared {
             core: Arc::new(core),
-            registration,
+            registration: OnceCell::new(),
             lines: LINES
                 .iter()
                 .map(|(queue, most)| (*queue, Arc::new(Semaphore::new(*most))))
                 .collect(),
             tasks: Mutex::new(JoinSet::new()),
         });
-        shared.spawn(keep(Arc::downgrade(&shared)));
         Ok(Self { shared })
     }
 
@@ -173,13 +172,14 @@ impl<P: Performer> Runner<P> {
             if job.status.is_final() || job.status == JobStatus::Interrupted {
                 return Ok(job);
             }
-            if job.status == JobStatus::Queued && self.shared.registration.adopt(id).await? {
+            let registration = self.shared.registration().await?;
+            if job.status == JobStatus::Queued && registration.adopt(id).await? {
                 if let Some(blocker) = core.store.blocker(&job).await? {
                     if blocker.job.status == JobStatus::Interrupted {
                         self.refuse(job, &blocker.job).await?;
                         continue;
                     }
-                } else if let Some(lease) = self.shared.registration.claim(id).await? {
+                } else if let Some(lease) = registration.claim(id).await? {
                     self.shared.work_on(lease, None);
                 }
             }
@@ -278,7 +278,9 @@ impl<P: Performer> Runner<P> {
         self.shared.end_tasks().await;
         self.shared.core.log.flush().await;
         self.shared.core.log.abort();
-        self.shared.registration.leave().await?;
+        if let Some(registration) = self.shared.registration.get() {
+            registration.leave().await?;
+        }
         Ok(())
     }
 
@@ -375,11 +377,24 @@ impl<P: Performer> Shared<P> {
         });
     }
 
+    /// This process's registration; with it begins the looking for dead ones.
+    async fn registration(self: &Arc<Self>) -> Result<&Registration, StoreError> {
+        let register = || async {
+            let store = &self.core.store;
+            let process = format!("{}, process {}", store.author(), std::process::id());
+            let registration = store.register(&process).await?;
+            self.spawn(keep(Arc::downgrade(self)));
+            Ok(registration)
+        };
+        self.registration.get_or_try_init(register).await
+    }
+
     /// Takes every job that can begin now.
-    async fn take_all(&self) -> Result<(), StoreError> {
+    async fn take_all(self: &Arc<Self>) -> Result<(), StoreError> {
+        let registration = self.registration().await?;
         for (queue, line) in &self.lines {
             while let Ok(permit) = line.clone().try_acquire_owned() {
-                match self.registration.claim_next(*queue).await? {
+                match registration.claim_next(*queue).await? {
                     Some(lease) => self.work_on(lease, Some(permit)),
                     None => break,
                 }
@@ -434,7 +449,8 @@ async fn keep<P: Performer>(runner: Weak<Shared<P>>) {
             Err(error) => tracing::warn!(%error, "dead processes could not be looked for"),
         }
         if count % REAPS_A_HEARTBEAT == 0
-            && let Err(error) = shared.registration.heartbeat().await
+            && let Some(registration) = shared.registration.get()
+            && let Err(error) = registration.heartbeat().await
         {
             tracing::warn!(%error, "a heartbeat could not be written");
         }
