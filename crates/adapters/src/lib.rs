@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod cloudflare;
 pub mod digitalocean;
+pub mod docker;
 pub mod git;
 pub mod http;
 pub mod keychain;

@@ -50,7 +50,8 @@ impl Sources for Folders {
     }
 }
 
-fn read_text(folder: &Path, path: &str, limit: u64) -> PortResult<Option<String>> {
+/// Reads a text file of a folder; see [`Sources::read_text`].
+pub(crate) fn read_text(folder: &Path, path: &str, limit: u64) -> PortResult<Option<String>> {
     let refused = || {
         PortError::new(
             "source_path_outside",

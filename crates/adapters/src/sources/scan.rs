@@ -37,7 +37,7 @@ enum What {
 }
 
 /// Walks a folder and hashes what has changed since the cache was written.
-pub(super) fn scan(folder: &Path, cache: &Path) -> PortResult<Context> {
+pub(crate) fn scan(folder: &Path, cache: &Path) -> PortResult<Context> {
     let root = fs::canonicalize(folder).map_err(|error| no_folder(folder, &error))?;
     if !root.is_dir() {
         return Err(no_folder(folder, &io::ErrorKind::NotADirectory.into()));
@@ -324,6 +324,6 @@ fn remember(
 }
 
 /// A context's path as this system writes it.
-pub(super) fn native(path: &str) -> PathBuf {
+pub(crate) fn native(path: &str) -> PathBuf {
     path.split('/').collect()
 }
