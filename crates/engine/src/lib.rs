@@ -1,7 +1,48 @@
-//! Plans and jobs. Everything outside is reached through the traits in [`ports`].
+//! Plans, jobs and the use cases. Everything outside is reached through the traits in [`ports`].
 
+mod accounts;
+mod action;
 pub mod audit;
+mod deploy;
+mod domains;
+mod engine;
+mod error;
+mod hands;
+mod history;
+mod intent;
 pub mod jobs;
+mod keys;
 pub mod ports;
+mod projects;
 pub mod redact;
 pub mod seal;
+mod servers;
+mod steps;
+mod world;
+
+pub use accounts::{ConnectAccount, Connected, Offers};
+pub use action::Action;
+pub use deploy::{
+    DeployAction, DeployRequest, Draft, Files, ImageFrom, LogsRequest, Origin, ReconfigureRequest,
+    RemoveEnvironmentRequest, RemoveServiceRequest, RollbackRequest, Spot,
+};
+pub use domains::{
+    CertificateState, DomainAction, DomainAddRequest, DomainCheck, DomainRemoveRequest, Site,
+};
+pub use engine::{Engine, Receipt};
+pub use error::{EngineError, Kind, Result};
+pub use jobs::JobEvent;
+pub use projects::{Imported, NewService, Place};
+pub use servers::{
+    AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DestroyRequest, DestroyTarget,
+    HostKeySeen, ImageChoice, Listed, PowerRequest, ProvisionRequest, ServerAction,
+    SnapshotRequest,
+};
+pub use world::{Ports, Settings};
+
+pub use plimsoll_store::{
+    AuditFilter, AuditReport, DeploymentFilter, JobFilter, LogLine, Page, Slice,
+};
+
+/// A plan of ours: what a click will do, before it does it.
+pub type Plan = plimsoll_domain::plan::Plan<Action>;

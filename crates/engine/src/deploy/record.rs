@@ -1,0 +1,141 @@
+//! The rows of a deployment: written when it is asked for, completed when it serves.
+
+use super::{Draft, deployment};
+use crate::{intent::Intent, jobs::StepContext, ports::PortResult, world::World};
+use plimsoll_domain::{
+    DeploymentId, EnvironmentId, JobId, ReleaseId, ServiceId,
+    deployment::{Deployment, DeploymentKind},
+    image::ImageRef,
+    job::JobStatus,
+    project::Environment,
+    release::Release,
+};
+use plimsoll_store::Write;
+use serde_json::{Value, json};
+
+/// The deployment that an intent asks for, where it asks for one.
+fn asked(intent: &Intent) -> Option<(EnvironmentId, ServiceId, DeploymentKind)> {
+    match intent {
+        Intent::Deploy(request) => Some((
+            request.environment_id,
+            request.service_id,
+            DeploymentKind::Deploy,
+        )),
+        Intent::Reconfigure(request) => Some((
+            request.environment_id,
+            request.service_id,
+            DeploymentKind::Reconfigure,
+        )),
+        Intent::Rollback(request) => Some((
+            request.environment_id,
+            request.service_id,
+            DeploymentKind::Rollback,
+        )),
+        Intent::Provision(_)
+        | Intent::Adopt(_)
+        | Intent::Reboot { .. }
+        | Intent::Power(_)
+        | Intent::Snapshot(_)
+        | Intent::Destroy(_)
+        | Intent::BaseSnapshot(_)
+        | Intent::DeleteBaseSnapshot { .. }
+        | Intent::RemoveService(_)
+        | Intent::RemoveEnvironment(_)
+        | Intent::DomainAdd(_)
+        | Intent::DomainRemove(_) => None,
+    }
+}
+
+/// Writes the deployment of a job in the transaction that puts the job in line.
+pub(crate) async fn begin(
+    world: &World,
+    write: &mut Write,
+    intent: &Intent,
+    job_id: JobId,
+) -> PortResult<Option<DeploymentId>> {
+    let Some((environment_id, service_id, kind)) = asked(intent) else {
+        return Ok(None);
+    };
+    let environment = write.need::<Environment>(&environment_id).await?;
+    let latest = write.latest_deployment_id().await?;
+    let now = world.now();
+    let id = DeploymentId::mint_after(latest, now, world.entropy());
+    write
+        .put(&Deployment {
+            id,
+            environment_id,
+            service_id,
+            release_id: None,
+            kind,
+            status: JobStatus::Queued,
+            job_id,
+            server_ids: environment.server_ids,
+            failure: None,
+            created_at: now,
+            finished_at: None,
+        })
+        .await?;
+    Ok(Some(id))
+}
+
+/// Whether the release was written before a crash.
+pub(super) async fn recorded(world: &World, context: &StepContext) -> PortResult<Option<Value>> {
+    let deployment = deployment(world, context).await?;
+    Ok(deployment
+        .release_id
+        .map(|release_id| json!({"release_id": release_id})))
+}
+
+pub(super) async fn record(
+    world: &World,
+    context: &StepContext,
+    draft: &Draft,
+    (image, image_bytes): (ImageRef, u64),
+    again: Option<ReleaseId>,
+) -> PortResult<Value> {
+    let place = &draft.place;
+    let id = deployment(world, context).await?.id;
+    let mut write = world.store.write().await?;
+    let mut deployment = write.need::<Deployment>(&id).await?;
+    let release_id = match again {
+        Some(release_id) => release_id,
+        None => {
+            let release = Release {
+                id: ReleaseId::mint(world.now(), world.entropy()),
+                environment_id: place.environment_id,
+                service_id: place.service_id,
+                deployment_id: id,
+                number: write
+                    .next_release_number(place.environment_id, place.service_id)
+                    .await?,
+                image,
+                image_bytes,
+                source: draft.source.clone(),
+                provenance: draft.provenance.clone(),
+                spec: draft.spec.clone(),
+                variables: draft.variables.clone(),
+                created_at: world.now(),
+            };
+            write.put(&release).await?;
+            release.id
+        }
+    };
+    deployment.release_id = Some(release_id);
+    write.put(&deployment).await?;
+    let number = write.need::<Release>(&release_id).await?.number;
+    world
+        .auditor
+        .record(
+            &mut write,
+            "deployment.serve",
+            &format!("deployment:{id}"),
+            json!({
+                "service": place.key.base(),
+                "kind": deployment.kind,
+                "release": number,
+            }),
+        )
+        .await?;
+    write.commit().await?;
+    Ok(json!({"release_id": release_id, "number": number}))
+}

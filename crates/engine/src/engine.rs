@@ -1,0 +1,211 @@
+//! The engine: one handle for every shell.
+
+use crate::{
+    Plan,
+    action::Action,
+    error::{EngineError, Result},
+    hands::Hands,
+    intent::Intent,
+    jobs::{JobEvent, NewJob, Runner, enqueue},
+    world::{Ports, Settings, World},
+};
+use futures::{Stream, StreamExt};
+use plimsoll_domain::{
+    JobId, PlanId,
+    job::{Job, JobStatus},
+    plan::{differences, hash_of},
+};
+use plimsoll_store::{JobFilter, Page, Store};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// The use cases. Cloning is cheap.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) world: Arc<World>,
+    runner: Arc<OnceCell<Runner<Hands>>>,
+}
+
+/// What a direct change answers: what it was about, and the last change that belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt<I> {
+    /// Id of what was written.
+    pub id: I,
+    /// Sequence number in the change log: whoever has applied it has seen the change.
+    pub seq: i64,
+}
+
+impl Engine {
+    /// Puts the engine together.
+    pub async fn open(ports: Ports, store: Store, settings: Settings) -> Result<Self> {
+        let world = Arc::new(World::new(ports, store, settings));
+        world.learn_tokens().await;
+        Ok(Self {
+            world,
+            runner: Arc::new(OnceCell::new()),
+        })
+    }
+
+    /// The runner registers this process when the first job needs it: who only looks is nobody's
+    /// worker.
+    async fn runner(&self) -> Result<&Runner<Hands>> {
+        self.runner
+            .get_or_try_init(|| async {
+                let world = self.world.clone();
+                Ok(Runner::open(
+                    world.store.clone(),
+                    world.ports.clock.clone(),
+                    world.redactor.clone(),
+                    Arc::new(Hands(world)),
+                )
+                .await?)
+            })
+            .await
+    }
+
+    /// A saved plan.
+    pub async fn plan(&self, id: PlanId) -> Result<Plan> {
+        self.world.store.plan::<Action>(id).await?.ok_or_else(|| {
+            EngineError::not_found("plan_unknown", format!("There is no plan {id}."))
+                .next_step("Make the plan again.")
+        })
+    }
+
+    /// Approves a plan: exactly that plan is put in line. When what it was made for has changed
+    /// since, nothing happens and the answer says what changed.
+    pub async fn approve(&self, id: PlanId) -> Result<Receipt<JobId>> {
+        let plan = self.plan(id).await?;
+        let intent: Intent = serde_json::from_value(plan.intent.clone())
+            .map_err(|error| EngineError::internal("internal", error.to_string()))?;
+        let now = intent.observe(&self.world).await?;
+        if hash_of(&now) != plan.observed_hash {
+            return Err(outdated(&plan, &now));
+        }
+        let mut write = self.world.store.write().await?;
+        let job_id = JobId::mint(self.world.now(), self.world.entropy());
+        let job = NewJob {
+            id: job_id,
+            queue: intent.queue(),
+            target: intent.target(),
+            on_failure: intent.on_failure(),
+        };
+        enqueue(&mut write, &plan, &job).await?;
+        let deployment = crate::deploy::begin(&self.world, &mut write, &intent, job_id).await?;
+        self.world
+            .auditor
+            .record(
+                &mut write,
+                "plan.approve",
+                &format!("job:{job_id}"),
+                serde_json::json!({
+                    "plan": id, "title": plan.title, "deployment": deployment,
+                }),
+            )
+            .await?;
+        let seq = write.commit().await?;
+        Ok(Receipt { id: job_id, seq })
+    }
+
+    /// Works on everything that is in line, in the background, as long as the engine lives.
+    pub async fn start(&self) -> Result<()> {
+        self.runner().await?.start();
+        Ok(())
+    }
+
+    /// Sees a job to its end and answers it as it is then: ended or interrupted. Waits for its
+    /// turn, also behind other processes. Dropping the future does not stop the job.
+    pub async fn run(&self, id: JobId) -> Result<Job> {
+        Ok(self.runner().await?.run(id).await?)
+    }
+
+    /// What happened to a job and what happens, until it ends or is interrupted.
+    pub async fn watch(
+        &self,
+        id: JobId,
+    ) -> Result<impl Stream<Item = Result<JobEvent>> + Send + use<>> {
+        let events = self.runner().await?.watch(id);
+        Ok(events.map(|event| event.map_err(EngineError::from)))
+    }
+
+    /// Asks a job to stop; what it did is undone.
+    pub async fn cancel(&self, id: JobId) -> Result<Job> {
+        let job = self.runner().await?.cancel(id).await?;
+        self.noted("job.cancel", job).await
+    }
+
+    /// Goes on with an interrupted job.
+    pub async fn resume(&self, id: JobId) -> Result<Job> {
+        let job = self.runner().await?.resume(id).await?;
+        self.noted("job.resume", job).await
+    }
+
+    /// Takes back what an interrupted or failed job did.
+    pub async fn undo(&self, id: JobId) -> Result<Job> {
+        let job = self.runner().await?.undo(id).await?;
+        self.noted("job.undo", job).await
+    }
+
+    /// Tries the rest of a failed or cancelled job again.
+    pub async fn retry(&self, id: JobId) -> Result<Job> {
+        let job = self.runner().await?.retry(id).await?;
+        self.noted("job.retry", job).await
+    }
+
+    /// Jobs that a process left in the middle: each waits for *resume* or *undo*.
+    pub async fn interrupted(&self) -> Result<Vec<Job>> {
+        // Registering finds out whose process has ended.
+        self.runner().await?;
+        let filter = JobFilter {
+            status: Some(JobStatus::Interrupted),
+            ..JobFilter::default()
+        };
+        let mut all = Vec::new();
+        let mut before = None;
+        loop {
+            let page = Page { before, limit: 100 };
+            let slice = self.world.store.jobs(&filter, &page).await?;
+            all.extend(slice.items);
+            before = slice.next;
+            if before.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Ends in order: jobs in the middle become interrupted at once, not when somebody looks.
+    pub async fn close(&self) -> Result<()> {
+        match self.runner.get() {
+            Some(runner) => Ok(runner.close().await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn noted(&self, act: &str, job: Job) -> Result<Job> {
+        self.note(
+            act,
+            format!("job:{}", job.id),
+            serde_json::json!({"title": job.title}),
+        )
+        .await?;
+        Ok(job)
+    }
+}
+
+fn outdated(plan: &Plan, now: &serde_json::Value) -> EngineError {
+    let changed = differences(&plan.observed, now);
+    EngineError::conflict(
+        "plan_outdated",
+        "The world has changed since the plan was made, so nothing was done.",
+    )
+    .evidence(changed.into_iter().map(|change| {
+        let text = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+        format!(
+            "{}: {} → {}",
+            change.subject,
+            text(change.before),
+            text(change.after)
+        )
+    }))
+    .next_step("Make the plan again and look at it.")
+}

@@ -1,0 +1,105 @@
+//! Looking back: jobs, deployments, releases, logs, the audit.
+
+use crate::{Engine, Result, deploy::here};
+use plimsoll_domain::{
+    DeploymentId, EnvironmentId, JobId, ServiceId,
+    audit::AuditEntry,
+    change::Change,
+    deployment::Deployment,
+    job::{Job, JobStep},
+    release::Release,
+};
+use plimsoll_store::{AuditFilter, AuditReport, DeploymentFilter, JobFilter, LogLine, Page, Slice};
+use tokio::sync::watch;
+
+impl Engine {
+    /// A job.
+    pub async fn job(&self, id: JobId) -> Result<Job> {
+        Ok(self.world.store.need::<Job>(&id).await?)
+    }
+
+    /// The steps of a job, first to last.
+    pub async fn steps(&self, id: JobId) -> Result<Vec<JobStep>> {
+        self.job(id).await?;
+        Ok(self.world.store.steps(id).await?)
+    }
+
+    /// Jobs, newest first.
+    pub async fn jobs(&self, filter: &JobFilter, page: &Page) -> Result<Slice<Job>> {
+        Ok(self.world.store.jobs(filter, page).await?)
+    }
+
+    /// Log lines of a job, or of one of its steps, after a line.
+    pub async fn logs(
+        &self,
+        id: JobId,
+        step: Option<u32>,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<LogLine>> {
+        Ok(self.world.store.logs(id, step, after_seq, limit).await?)
+    }
+
+    /// Deployments, newest first.
+    pub async fn deployments(
+        &self,
+        filter: &DeploymentFilter,
+        page: &Page,
+    ) -> Result<Slice<Deployment>> {
+        Ok(self.world.store.deployments(filter, page).await?)
+    }
+
+    /// A deployment.
+    pub async fn deployment(&self, id: DeploymentId) -> Result<Deployment> {
+        Ok(self.world.store.need::<Deployment>(&id).await?)
+    }
+
+    /// The deployment that a job does, where it does one.
+    pub async fn deployment_of_job(&self, id: JobId) -> Result<Option<Deployment>> {
+        Ok(self.world.store.deployment_of_job(id).await?)
+    }
+
+    /// The deployment that serves.
+    pub async fn serving(
+        &self,
+        environment: EnvironmentId,
+        service: ServiceId,
+    ) -> Result<Option<Deployment>> {
+        Ok(self.world.store.serving(environment, service).await?)
+    }
+
+    /// Releases of a service in an environment, newest first, as many as are kept.
+    pub async fn releases(
+        &self,
+        environment: EnvironmentId,
+        service: ServiceId,
+    ) -> Result<Vec<Release>> {
+        here(&self.world, environment, service).await?;
+        let limit = self.world.settings.keep_releases;
+        Ok(self
+            .world
+            .store
+            .releases_of(environment, service, None, limit)
+            .await?)
+    }
+
+    /// Entries of the audit log, newest first.
+    pub async fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Slice<AuditEntry>> {
+        Ok(self.world.store.audit(filter, page).await?)
+    }
+
+    /// Whether the audit log's chain is whole.
+    pub async fn verify_audit(&self) -> Result<AuditReport> {
+        Ok(self.world.store.verify_audit().await?)
+    }
+
+    /// Changes after a sequence number, for views that follow.
+    pub async fn changes_since(&self, seq: i64, limit: u32) -> Result<Vec<Change>> {
+        Ok(self.world.store.changes_since(seq, limit).await?)
+    }
+
+    /// Wakes on every change of this process.
+    pub fn written(&self) -> watch::Receiver<u64> {
+        self.world.store.written()
+    }
+}

@@ -1,0 +1,186 @@
+//! What was asked for, kept with its plan: the same question is asked again before it runs.
+
+use crate::{
+    Engine, Plan, Result,
+    action::Action,
+    deploy::{
+        DeployRequest, ReconfigureRequest, RemoveEnvironmentRequest, RemoveServiceRequest,
+        RollbackRequest,
+    },
+    domains::{DomainAddRequest, DomainRemoveRequest},
+    error::EngineError,
+    servers::{
+        AdoptRequest, BaseSnapshotRequest, DestroyRequest, DestroyTarget, PowerRequest,
+        ProvisionRequest, SnapshotRequest,
+    },
+    steps::Prepared,
+    world::World,
+};
+use plimsoll_domain::{
+    EnvironmentId, PlanId, ServerId, ServiceId, SnapshotId,
+    job::{OnFailure, Queue},
+    plan::hash_of,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything that can be planned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Intent {
+    Provision(ProvisionRequest),
+    Adopt(AdoptRequest),
+    Reboot { server_id: ServerId },
+    Power(PowerRequest),
+    Snapshot(SnapshotRequest),
+    Destroy(DestroyRequest),
+    BaseSnapshot(BaseSnapshotRequest),
+    DeleteBaseSnapshot { snapshot_id: SnapshotId },
+    Deploy(DeployRequest),
+    Reconfigure(ReconfigureRequest),
+    Rollback(RollbackRequest),
+    RemoveService(RemoveServiceRequest),
+    RemoveEnvironment(RemoveEnvironmentRequest),
+    DomainAdd(DomainAddRequest),
+    DomainRemove(DomainRemoveRequest),
+}
+
+impl Intent {
+    /// Looks at the world as the planner did.
+    pub async fn observe(&self, world: &World) -> Result<Value> {
+        use crate::{deploy, domains, servers};
+        match self {
+            Intent::Provision(request) => seen(servers::observe_provision(world, request).await?),
+            Intent::Adopt(request) => seen(servers::observe_adopt(world, request).await?),
+            Intent::Reboot { server_id }
+            | Intent::Power(PowerRequest { server_id, .. })
+            | Intent::Snapshot(SnapshotRequest { server_id, .. }) => {
+                seen(servers::observe_server(world, *server_id).await?)
+            }
+            Intent::Destroy(request) => seen(servers::observe_destroy(world, request).await?),
+            Intent::BaseSnapshot(request) => seen(servers::observe_base(world, request).await?),
+            Intent::DeleteBaseSnapshot { snapshot_id } => {
+                seen(servers::observe_delete_base(world, *snapshot_id).await?)
+            }
+            Intent::Deploy(request) => seen(deploy::observe_deploy(world, request).await?),
+            Intent::Reconfigure(request) => {
+                seen(deploy::observe_reconfigure(world, request).await?)
+            }
+            Intent::Rollback(request) => seen(deploy::observe_rollback(world, request).await?),
+            Intent::RemoveService(request) => seen(deploy::observe_remove(world, request).await?),
+            Intent::RemoveEnvironment(request) => {
+                seen(deploy::observe_remove_environment(world, request).await?)
+            }
+            Intent::DomainAdd(request) => seen(domains::observe_add(world, request).await?),
+            Intent::DomainRemove(request) => seen(domains::observe_remove(world, request).await?),
+        }
+    }
+
+    /// The line its job stands in.
+    pub fn queue(&self) -> Queue {
+        match self {
+            Intent::Deploy(_)
+            | Intent::Reconfigure(_)
+            | Intent::Rollback(_)
+            | Intent::RemoveService(_)
+            | Intent::RemoveEnvironment(_)
+            | Intent::DomainAdd(_)
+            | Intent::DomainRemove(_) => Queue::Deploy,
+            Intent::Provision(_)
+            | Intent::Adopt(_)
+            | Intent::Reboot { .. }
+            | Intent::Power(_)
+            | Intent::Snapshot(_)
+            | Intent::Destroy(_)
+            | Intent::DeleteBaseSnapshot { .. } => Queue::Default,
+            Intent::BaseSnapshot(_) => Queue::Build,
+        }
+    }
+
+    /// What must not be worked on twice at once.
+    pub fn target(&self) -> String {
+        let service = |environment: &EnvironmentId, service: &ServiceId| {
+            format!("service:{service}@{environment}")
+        };
+        match self {
+            Intent::Provision(request) => format!("server:{}", request.name),
+            Intent::Adopt(request) => format!("server:{}", request.name),
+            Intent::Reboot { server_id }
+            | Intent::Power(PowerRequest { server_id, .. })
+            | Intent::Snapshot(SnapshotRequest { server_id, .. })
+            | Intent::Destroy(DestroyRequest {
+                target: DestroyTarget::Server { server_id },
+                ..
+            }) => format!("server:{server_id}"),
+            Intent::Destroy(DestroyRequest {
+                target: DestroyTarget::Machine { account_id, name },
+                ..
+            }) => format!("machine:{name}@{account_id}"),
+            Intent::BaseSnapshot(request) => {
+                format!("base:{}@{}", request.region, request.account_id)
+            }
+            Intent::DeleteBaseSnapshot { snapshot_id } => format!("base:{snapshot_id}"),
+            Intent::Deploy(request) => service(&request.environment_id, &request.service_id),
+            Intent::Reconfigure(request) => service(&request.environment_id, &request.service_id),
+            Intent::Rollback(request) => service(&request.environment_id, &request.service_id),
+            Intent::RemoveService(request) => service(&request.environment_id, &request.service_id),
+            Intent::RemoveEnvironment(request) => format!("environment:{}", request.environment_id),
+            Intent::DomainAdd(request) => service(&request.environment_id, &request.service_id),
+            Intent::DomainRemove(request) => format!("domain:{}", request.domain_id),
+        }
+    }
+
+    /// What becomes of what is done when a later step fails.
+    pub fn on_failure(&self) -> OnFailure {
+        match self {
+            // Their steps cannot be taken back: trying the rest again is all that is left.
+            Intent::Destroy(_)
+            | Intent::DeleteBaseSnapshot { .. }
+            | Intent::RemoveService(_)
+            | Intent::RemoveEnvironment(_)
+            | Intent::Reboot { .. } => OnFailure::Keep,
+            Intent::Provision(_)
+            | Intent::Adopt(_)
+            | Intent::Power(_)
+            | Intent::Snapshot(_)
+            | Intent::BaseSnapshot(_)
+            | Intent::Deploy(_)
+            | Intent::Reconfigure(_)
+            | Intent::Rollback(_)
+            | Intent::DomainAdd(_)
+            | Intent::DomainRemove(_) => OnFailure::Undo,
+        }
+    }
+}
+
+fn seen(observed: impl Serialize) -> Result<Value> {
+    serde_json::to_value(observed)
+        .map_err(|error| EngineError::internal("internal", error.to_string()))
+}
+
+impl Engine {
+    /// Gives a plan its id and saves it.
+    pub(crate) async fn save_plan(
+        &self,
+        intent: &Intent,
+        observed: &impl Serialize,
+        prepared: Prepared,
+    ) -> Result<Plan> {
+        let now = self.world.now();
+        let observed = seen(observed)?;
+        let plan: Plan = plimsoll_domain::plan::Plan::<Action> {
+            id: PlanId::mint(now, self.world.entropy()),
+            title: prepared.title,
+            steps: prepared.steps,
+            notices: prepared.notices,
+            intent: seen(intent)?,
+            observed_hash: hash_of(&observed),
+            observed,
+            created_at: now,
+        };
+        let mut write = self.world.store.write().await?;
+        write.put_plan(&plan).await?;
+        write.commit().await?;
+        Ok(plan)
+    }
+}
