@@ -10,6 +10,8 @@
 //! `gnome-keyring-daemon --start --components=secrets`, where nobody unlocks anything, `locked`
 //! tries to read it.
 
+#![allow(clippy::unwrap_used)]
+
 use plimsoll_adapters::keychain::SystemKeychain;
 use plimsoll_domain::Secret;
 use plimsoll_engine::ports::Keychain;

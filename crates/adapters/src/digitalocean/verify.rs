@@ -48,18 +48,14 @@ pub(crate) async fn verify(
         }
         Err(refused) => return Err(session.failure(&call, &refused)),
     };
-    let probes: Vec<Option<&'static str>> = stream::iter(probes())
+    let refused: Vec<Option<String>> = stream::iter(probes())
         .map(|probe| refused_scope(&session, probe))
         .buffered(6)
         .collect::<Vec<PortResult<_>>>()
         .await
         .into_iter()
         .collect::<PortResult<_>>()?;
-    for scope in probes.into_iter().flatten() {
-        if !missing.iter().any(|known| known == scope) {
-            missing.push(scope.to_owned());
-        }
-    }
+    missing.extend(refused.into_iter().flatten());
     limits.push(format!(
         "not checked before first use: {}",
         UNKNOWABLE.join(", ")
@@ -105,7 +101,7 @@ fn probes() -> Vec<Call> {
             .class(crate::http::Class::KeyList)
             .needs(&["ssh_key:read"]),
         read("droplets", &["droplet:read"]),
-        read("sizes", &["sizes:read"]),
+        read("sizes", &["sizes:read", "regions:read"]),
         read("regions", &["regions:read"]),
         read("snapshots", &["snapshot:read"]),
         read("firewalls", &["firewall:read"]),
@@ -117,7 +113,8 @@ fn probes() -> Vec<Call> {
         )
         .needs(&["droplet:update"]),
         Call::delete("verify the token", &["droplets", NO_DROPLET]).needs(&["droplet:delete"]),
-        Call::delete("verify the token", &["snapshots", NO_SNAPSHOT]).needs(&["snapshot:delete"]),
+        Call::delete("verify the token", &["snapshots", NO_SNAPSHOT])
+            .needs(&["image:delete", "snapshot:delete"]),
         Call::put("verify the token", &["firewalls", NO_FIREWALL], firewall)
             .needs(&["firewall:update"]),
         Call::delete("verify the token", &["firewalls", NO_FIREWALL]).needs(&["firewall:delete"]),
@@ -140,10 +137,10 @@ fn probes() -> Vec<Call> {
 }
 
 /// The scope that a probe needs, when the provider refuses it for lack of that scope.
-async fn refused_scope(session: &Session, probe: Call) -> PortResult<Option<&'static str>> {
+async fn refused_scope(session: &Session, probe: Call) -> PortResult<Option<String>> {
     match session.ask(&probe).await {
         Ok(_) => Ok(None),
-        Err(Refused::Answer(answer)) if answer.status == 403 => Ok(probe.needs.first().copied()),
+        Err(Refused::Answer(answer)) if answer.status == 403 => Ok(Some(probe.needs.join(" or "))),
         Err(Refused::Answer(answer)) if answer.status == 401 => {
             Err(session.failure(&probe, &Refused::Answer(answer)))
         }

@@ -40,10 +40,11 @@ impl Refused {
 }
 
 impl Session {
-    /// Sends a request; only a 2xx is `Ok`.
+    /// Sends a request; only a success is `Ok`.
     pub(crate) async fn ask(&self, call: &Call) -> Result<Answer, Refused> {
         match self.send(call).await {
-            Ok(answer) if answer.is_success() => Ok(answer),
+            // Cloudflare may say in a 200 that it was no success.
+            Ok(answer) if answer.is_success() && answer.json["success"] != false => Ok(answer),
             Ok(answer) => Err(Refused::Answer(Box::new(answer))),
             Err(trouble) => Err(Refused::Trouble(trouble)),
         }

@@ -12,6 +12,9 @@ const LONGEST: u64 = 4_096;
 /// the file that `PLIMSOLL_PASSPHRASE_FILE` names (`/dev/fd/3` is a file, too). `None` when
 /// neither is set; then the system's keychain is used, or the caller asks.
 ///
+/// A variable is inherited by every program that we start, and shown to whoever may read this
+/// process's environment: prefer the file.
+///
 /// # Errors
 /// `passphrase_unreadable` when the file cannot be read, `passphrase_empty` when there is nothing.
 pub fn passphrase_from(

@@ -220,6 +220,50 @@ async fn a_spent_minute_is_waited_for_here_and_not_refused_there() {
     assert!((60_000..120_000).contains(&slept), "{slept} ms");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spent_hour_is_told_at_once_and_nobody_asks_meanwhile() {
+    let limits = LimitSettings {
+        digitalocean_hour: 5,
+        ..LimitSettings::default()
+    };
+    let stage = Stage::with(Options {
+        limits,
+        ..Options::default()
+    })
+    .await;
+    for _ in 0..5 {
+        stage.compute.droplet(&stage.digitalocean, 7).await.unwrap();
+    }
+    let error = stage
+        .compute
+        .droplet(&stage.digitalocean, 7)
+        .await
+        .unwrap_err();
+    assert_eq!((error.code(), error.0.retryable), ("do_rate_limited", true));
+    assert_eq!(stage.count("GET", "/v2/droplets/7"), 5);
+    assert_eq!(stage.clock.slept_ms(), 0);
+}
+
+#[tokio::test]
+async fn a_failure_in_a_200_is_a_failure() {
+    let stage = Scripted::new("token", |_| {
+        let error = json!({"code": 1003, "message": "Invalid or missing zone id."});
+        let body = json!({"success": false, "errors": [error], "messages": [], "result": null});
+        says(200, body.to_string())
+    })
+    .await;
+    let error = stage
+        .zones
+        .delete_record(&stage.cloudflare, "z", "r")
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "cf_invalid");
+    assert!(
+        error.0.evidence[0].contains("Invalid or missing zone id."),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn the_providers_own_count_is_believed() {
     // Another program uses the same token, so that less is left than we counted.
