@@ -1,5 +1,6 @@
 -- Every noun that a team will share keeps its cells in columns of the same names, an id, and the
--- moment of its deletion: a tombstone. What is local to this device comes last.
+-- moment of its deletion: a tombstone. What is local to this device comes last. Tables whose rows
+-- may be long keep their rowid, as https://www.sqlite.org/withoutrowid.html advises.
 
 CREATE TABLE changes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -73,14 +74,14 @@ CREATE TABLE environments (
 CREATE UNIQUE INDEX environment_names ON environments (project_id, name) WHERE deleted_at IS NULL;
 
 CREATE TABLE services (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL PRIMARY KEY,
   deleted_at TEXT,
   project_id TEXT NOT NULL REFERENCES projects (id),
   name TEXT NOT NULL,
   source TEXT NOT NULL,
   spec TEXT NOT NULL,
   created_at TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX service_names ON services (project_id, name) WHERE deleted_at IS NULL;
 
 -- A plain variable has a value, a secret one is sealed; never both.
@@ -101,17 +102,17 @@ CREATE UNIQUE INDEX variable_names ON variables (environment_id, service_id, nam
   WHERE deleted_at IS NULL;
 
 CREATE TABLE configurations (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL PRIMARY KEY,
   deleted_at TEXT,
   name TEXT NOT NULL,
   spec TEXT NOT NULL,
   variables TEXT NOT NULL,
   created_at TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX configuration_names ON configurations (name) WHERE deleted_at IS NULL;
 
 CREATE TABLE certificates (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL PRIMARY KEY,
   deleted_at TEXT,
   account_id TEXT NOT NULL REFERENCES provider_accounts (id),
   provider_ref TEXT NOT NULL,
@@ -119,7 +120,7 @@ CREATE TABLE certificates (
   chain_pem TEXT NOT NULL,
   sealed_key TEXT NOT NULL,
   expires_at TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX certificate_expiries ON certificates (expires_at) WHERE deleted_at IS NULL;
 
 CREATE TABLE domains (
@@ -150,12 +151,12 @@ CREATE TABLE base_snapshots (
 CREATE INDEX base_snapshots_of_account ON base_snapshots (account_id);
 
 CREATE TABLE plans (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL PRIMARY KEY,
   deleted_at TEXT,
   title TEXT NOT NULL,
   body TEXT NOT NULL,
   created_at TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE TRIGGER plans_never_change BEFORE UPDATE ON plans
 BEGIN SELECT raise(ABORT, 'immutable: plan'); END;
 
@@ -180,7 +181,7 @@ CREATE INDEX jobs_by_queue ON jobs (queue, id);
 CREATE INDEX jobs_by_target ON jobs (target, id);
 
 CREATE TABLE job_steps (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL PRIMARY KEY,
   deleted_at TEXT,
   job_id TEXT NOT NULL REFERENCES jobs (id),
   number INTEGER NOT NULL,
@@ -192,7 +193,7 @@ CREATE TABLE job_steps (
   started_at TEXT,
   finished_at TEXT,
   UNIQUE (job_id, number)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE deployments (
   id TEXT PRIMARY KEY,
@@ -224,7 +225,7 @@ BEGIN
 END;
 
 CREATE TABLE releases (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL PRIMARY KEY,
   deleted_at TEXT,
   environment_id TEXT NOT NULL REFERENCES environments (id),
   service_id TEXT NOT NULL REFERENCES services (id),
@@ -237,7 +238,7 @@ CREATE TABLE releases (
   spec TEXT NOT NULL,
   variables TEXT NOT NULL,
   created_at TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX release_numbers ON releases (environment_id, service_id, number);
 -- Only its tombstone may be set: a release never changes.
 CREATE TRIGGER releases_never_change BEFORE UPDATE OF
@@ -300,7 +301,7 @@ CREATE TABLE manifests (
   entries TEXT NOT NULL,
   synced_at TEXT NOT NULL,
   PRIMARY KEY (server_id, service_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Processes that run jobs now. The number is the fence: it only grows.
 CREATE TABLE runners (

@@ -72,9 +72,20 @@ pub(crate) async fn apply(
 ) -> Result<()> {
     let found = version(connection).await?;
     check(connection, found).await?;
-    for migration in MIGRATIONS.iter().filter(|known| known.version > found) {
+    apply_after(connection, found, MIGRATIONS, backups, now).await
+}
+
+async fn apply_after(
+    connection: &mut SqliteConnection,
+    found: i64,
+    migrations: &[Migration],
+    backups: &Path,
+    now: Timestamp,
+) -> Result<()> {
+    for migration in migrations.iter().filter(|known| known.version > found) {
         if migration.version > 1 {
-            backup::back_up(connection, backups, now, "before-migration").await?;
+            let why = format!("before-migration-{}", migration.version);
+            backup::back_up(connection, backups, now, &why).await?;
         }
         let mut transaction = connection
             .begin_with("BEGIN IMMEDIATE")
@@ -118,4 +129,87 @@ fn hash(migration: &Migration) -> String {
     // A checkout may have changed the ends of lines; the statements are the same.
     let text = migration.sql.replace("\r\n", "\n");
     blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::world::{open, project};
+    use plimsoll_domain::project::Project;
+    use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+
+    /// Two migrations that may follow the first.
+    const LATER: &[Migration] = &[
+        Migration {
+            version: 2,
+            name: "colours",
+            sql: "ALTER TABLE projects ADD COLUMN colour TEXT; UPDATE projects SET colour = 'red'",
+        },
+        Migration {
+            version: 3,
+            name: "mistake",
+            sql: "DELETE FROM projects; INSERT INTO nowhere VALUES (1)",
+        },
+    ];
+
+    #[tokio::test]
+    async fn each_migration_is_backed_up_and_a_failed_one_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let backups = folder.path().join("backups");
+        let store = open(folder.path()).await;
+        let mut write = store.write().await.unwrap();
+        write.put(&project(1)).await.unwrap();
+        write.commit().await.unwrap();
+        store.close().await;
+        drop(store);
+        let before = backup::list(&backups).unwrap().len();
+
+        let mut connection = SqliteConnectOptions::new()
+            .filename(folder.path().join("plimsoll.db"))
+            .connect()
+            .await
+            .unwrap();
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let answer = apply_after(&mut connection, 1, LATER, &backups, now).await;
+        assert!(matches!(
+            answer,
+            Err(StoreError::Database {
+                doing: "migrate",
+                ..
+            })
+        ));
+        assert_eq!(version(&mut connection).await.unwrap(), 2);
+        let left: String = sqlx::query_scalar("SELECT group_concat(colour) FROM projects")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(left, "red", "the third took its deletion back");
+        assert_eq!(backup::list(&backups).unwrap().len(), before + 2);
+    }
+
+    #[tokio::test]
+    async fn a_backup_from_before_a_migration_opens_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let backups = folder.path().join("backups");
+        let store = open(folder.path()).await;
+        let mut write = store.write().await.unwrap();
+        write.put(&project(1)).await.unwrap();
+        write.commit().await.unwrap();
+        store.close().await;
+        let mut connection = SqliteConnectOptions::new()
+            .filename(folder.path().join("plimsoll.db"))
+            .connect()
+            .await
+            .unwrap();
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        apply_after(&mut connection, 1, &LATER[..1], &backups, now)
+            .await
+            .unwrap();
+        let backup = backup::list(&backups).unwrap().swap_remove(0);
+        assert!(backup.to_string_lossy().ends_with("before-migration-2.db"));
+        let restored = tempfile::tempdir().unwrap();
+        std::fs::copy(backup, restored.path().join("plimsoll.db")).unwrap();
+        let store = open(restored.path()).await;
+        assert_eq!(store.all::<Project>().await.unwrap(), [project(1)]);
+    }
 }

@@ -90,6 +90,47 @@ async fn jobs_of_a_dead_process_are_interrupted_and_those_of_a_living_one_are_no
     );
 }
 
+/// Where the process that is to be killed works.
+const DOOMED: &str = "PLIMSOLL_TEST_DOOMED_FOLDER";
+
+/// Not a test by itself: the process that the next one kills.
+#[tokio::test]
+async fn a_process_that_holds_a_job_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(DOOMED) else {
+        return;
+    };
+    let store = open(std::path::Path::new(&folder)).await;
+    let registration = store.register("doomed").await.unwrap();
+    registration.claim(job(1, "web").id).await.unwrap().unwrap();
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_job_of_a_killed_process_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let held = job(1, "web");
+    enqueue(&store, &held).await.unwrap();
+    let mut doomed = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "tests::lines::a_process_that_holds_a_job_until_it_is_killed",
+        ])
+        .env(DOOMED, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while status(&store, &held).await != JobStatus::Running {
+        assert_eq!(doomed.try_wait().unwrap(), None, "it ended by itself");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(store.reap().await.unwrap(), [], "it lives");
+    doomed.kill().unwrap();
+    doomed.wait().unwrap();
+    assert_eq!(store.reap().await.unwrap(), [held.id]);
+    assert_eq!(status(&store, &held).await, JobStatus::Interrupted);
+}
+
 #[tokio::test]
 async fn nothing_begins_on_a_target_whose_last_job_was_interrupted() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,4 +5,4 @@ mod history;
 mod lines;
 mod rows;
 mod sync;
-mod world;
+pub(crate) mod world;
