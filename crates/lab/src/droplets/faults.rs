@@ -8,6 +8,9 @@ use crate::ground::{DropletFault, PowerState};
 /// full for all of them, as it is for services on one server.
 const FILLER: &str = "/var/lib/docker/practice-disk-full";
 
+/// What is left when a disk counts as filled, beyond what was to be left, bytes.
+const SMALLEST_STEP: u64 = 64 << 10;
+
 impl Inner {
     pub(super) async fn fault(
         &self,
@@ -81,21 +84,41 @@ impl Inner {
             });
         }
         self.inside(id, &["rm", "-f", FILLER], doing).await?;
+        let mut length = 0;
+        let mut step = u64::MAX;
+        while step >= SMALLEST_STEP {
+            let missing = self
+                .free_bytes(id, doing)
+                .await?
+                .saturating_sub(leave_bytes);
+            step = step.min(missing);
+            let (offset, more) = (length.to_string(), step.to_string());
+            let fill = ["fallocate", "-o", &offset, "-l", &more, FILLER];
+            // The file system needs blocks of its own for a large file, and does not say how many.
+            let filled =
+                step > 0 && exec::run(&self.docker, &self.name(id), &fill).await?.code == 0;
+            (length, step) = if filled {
+                (length + step, u64::MAX)
+            } else {
+                (length, step / 2)
+            };
+            if missing < SMALLEST_STEP {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn free_bytes(&self, id: u64, doing: &str) -> Result<u64, LabError> {
         let df = ["df", "--block-size=1", "--output=avail", "/var/lib/docker"];
         let said = exec::must(&self.docker, &self.name(id), &df, doing).await?;
-        let free: u64 = said
+        let free = said
             .lines()
             .last()
-            .and_then(|line| line.trim().parse().ok())
-            .ok_or_else(|| LabError::Network {
-                doing: doing.into(),
-                cause: said.clone(),
-            })?;
-        let length = free.saturating_sub(leave_bytes).to_string();
-        if length == "0" {
-            return Ok(());
-        }
-        self.inside(id, &["fallocate", "-l", &length, FILLER], doing)
-            .await
+            .and_then(|line| line.trim().parse().ok());
+        free.ok_or_else(|| LabError::Network {
+            doing: doing.into(),
+            cause: said.clone(),
+        })
     }
 }

@@ -88,6 +88,7 @@ impl Engine {
             None => choice.clone(),
         };
         let block = kept.map(|choices| choices.block);
+        let _turn = own::turn().await?;
         let given = match &choice {
             EngineChoice::Own => None,
             EngineChoice::Given(endpoint) => Some(given::connect(endpoint.as_deref()).await?),

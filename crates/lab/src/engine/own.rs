@@ -35,6 +35,30 @@ pub(super) fn possible() -> bool {
     false
 }
 
+/// Lets one lab of this machine at a time choose its addresses, until what it returns is dropped:
+/// two that start at once would choose the same. An engine that was given refuses the second.
+pub(super) async fn turn() -> Result<Option<std::fs::File>, LabError> {
+    if !possible() {
+        return Ok(None);
+    }
+    // A lock on the folder itself leaves no file behind.
+    let folder = Path::new("/run");
+    let file = std::fs::File::open(folder).at("open", folder)?;
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+    match locked {
+        Ok(Ok(file)) => Ok(Some(file)),
+        Ok(Err(source)) => Err(LabError::File {
+            doing: "lock",
+            path: folder.into(),
+            source,
+        }),
+        Err(error) => Err(LabError::State {
+            path: folder.into(),
+            cause: error.to_string(),
+        }),
+    }
+}
+
 /// The files and processes of an own engine.
 #[derive(Debug, Clone)]
 pub(super) struct OwnEngine {

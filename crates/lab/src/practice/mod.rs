@@ -75,6 +75,8 @@ pub struct Running {
     /// Proxy to reach droplets through, as `socks5h://127.0.0.1:port`; `None` when their addresses
     /// are routable from this host.
     pub proxy: Option<String>,
+    /// Folder of built images.
+    pub cache: PathBuf,
     /// Process of the lab.
     pub pid: u32,
     /// How it was started: another lab can be started the same way.

@@ -173,6 +173,7 @@ async fn stand(
         git_url: format!("https://{LOOPBACK}:{git_port}"),
         git,
         proxy,
+        cache: settings.cache.clone(),
         pid: std::process::id(),
         itself: settings.itself.clone(),
     };
