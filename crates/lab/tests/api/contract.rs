@@ -258,3 +258,64 @@ fn complain(about: &str, what: &str, validator: &Validator, value: &Value) {
         errors.join("\n")
     );
 }
+
+/// Whether the judge accepts an exchange.
+fn accepts(exchange: &Exchange<'_>) -> bool {
+    let judged = std::panic::AssertUnwindSafe(|| CONTRACT.as_ref().unwrap().judge(exchange));
+    std::panic::catch_unwind(judged).is_ok()
+}
+
+#[test]
+fn the_judge_notices_what_is_wrong() {
+    if CONTRACT.is_none() {
+        eprintln!("SKIPPED: no specifications; name their folder in PLIMSOLL_SPECS");
+        return;
+    }
+    let mut headers = HeaderMap::new();
+    for name in ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"] {
+        headers.insert(name, "1".parse().unwrap());
+    }
+    let none = HeaderMap::new();
+    let key = json!({"ssh_key": {"id": 1, "name": "n", "public_key": "k"}});
+    let order = json!({"name": "n", "public_key": "k"});
+    let good = Exchange {
+        method: "POST",
+        path: "/v2/account/keys",
+        sent: Some(&order),
+        status: 201,
+        headers: &headers,
+        received: &key,
+    };
+    assert!(accepts(&good));
+    let nameless = json!({"ssh_key": {"id": 1, "public_key": "k"}});
+    assert!(!accepts(&Exchange {
+        received: &nameless,
+        ..good
+    }));
+    assert!(!accepts(&Exchange {
+        sent: Some(&nameless),
+        ..good
+    }));
+    assert!(!accepts(&Exchange {
+        headers: &none,
+        ..good
+    }));
+    assert!(!accepts(&Exchange {
+        status: 200,
+        ..good
+    }));
+    assert!(!accepts(&Exchange {
+        path: "/v2/account/keys?colour=red",
+        ..good
+    }));
+    assert!(!accepts(&Exchange {
+        path: "/v2/account/kees",
+        ..good
+    }));
+    let refusal = json!({"id": "not_found"});
+    assert!(!accepts(&Exchange {
+        status: 404,
+        received: &refusal,
+        ..good
+    }));
+}

@@ -1,7 +1,5 @@
 //! How DigitalOcean behaves beyond the shapes of its answers.
 
-use std::time::Duration;
-
 use plimsoll_lab::api::Delays;
 use plimsoll_lab::ground::{Boot, PowerState};
 use serde_json::{Value, json};
@@ -18,13 +16,18 @@ fn droplet(name: &str) -> Value {
 
 #[tokio::test]
 async fn a_droplet_is_hidden_then_new_then_active_then_gets_its_addresses() {
-    let delays = Delays {
-        hidden_ms: 150,
-        action_ms: 300,
-        private_address_ms: 150,
-        public_address_ms: 400,
-    };
-    let lab = Lab::with(delays).await;
+    const HOUR_MS: u64 = 3_600_000;
+    let lab = Lab::with(Delays {
+        hidden_ms: HOUR_MS,
+        private_address_ms: HOUR_MS,
+        public_address_ms: 2 * HOUR_MS,
+        ..Delays::NONE
+    })
+    .await;
+    let hang = json!({"type": "create", "setback": "hang"});
+    lab.control("POST", "/setbacks", Some(hang))
+        .await
+        .expect(204);
     let made = lab
         .ocean("POST", "/droplets", Some(droplet("slow")))
         .await
@@ -33,44 +36,29 @@ async fn a_droplet_is_hidden_then_new_then_active_then_gets_its_addresses() {
     assert_eq!(made["droplet"]["locked"], true);
     assert_eq!(made["droplet"]["networks"]["v4"], json!([]));
     let path = format!("/droplets/{}", made["droplet"]["id"]);
+    let stage = async || {
+        let view = lab.ocean("GET", &path, None).await.expect(200);
+        let networks = view["droplet"]["networks"]["v4"].as_array().unwrap();
+        let kinds: Vec<&str> = networks
+            .iter()
+            .map(|network| network["type"].as_str().unwrap())
+            .collect();
+        format!(
+            "{} {}",
+            view["droplet"]["status"].as_str().unwrap(),
+            kinds.join("+")
+        )
+    };
     lab.ocean("GET", &path, None).await.expect(404);
-    let mut seen: Vec<String> = Vec::new();
-    for _ in 0..200 {
-        let reply = lab.ocean("GET", &path, None).await;
-        let stage = if reply.status == 404 {
-            "hidden".to_owned()
-        } else {
-            let droplet = &reply.body["droplet"];
-            let kinds: Vec<&str> = droplet["networks"]["v4"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|network| network["type"].as_str().unwrap())
-                .collect();
-            format!(
-                "{} {}",
-                droplet["status"].as_str().unwrap(),
-                kinds.join("+")
-            )
-        };
-        if seen.last() != Some(&stage) {
-            seen.push(stage);
-        }
-        if seen.last().is_some_and(|stage| stage.contains("public")) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(
-        seen,
-        [
-            "hidden",
-            "new ",
-            "active ",
-            "active private",
-            "active private+public"
-        ]
-    );
+    lab.clock.push(3_601);
+    assert_eq!(stage().await, "new ");
+    lab.control("DELETE", "/setbacks", None).await.expect(200);
+    lab.finished(&made["links"]["actions"][0]["id"]).await;
+    assert_eq!(stage().await, "active ");
+    lab.clock.push(3_601);
+    assert_eq!(stage().await, "active private");
+    lab.clock.push(3_601);
+    assert_eq!(stage().await, "active private+public");
 }
 
 #[tokio::test]
@@ -149,7 +137,10 @@ async fn what_cannot_be_created_is_refused_in_the_clouds_words() {
 async fn one_event_at_a_time() {
     let lab = Lab::new().await;
     let id = lab.droplet("busy", &["busy"]).await;
-    lab.state_delay(300).await;
+    let hang = json!({"type": "reboot", "setback": "hang"});
+    lab.control("POST", "/setbacks", Some(hang))
+        .await
+        .expect(204);
     let path = format!("/droplets/{id}/actions");
     let reboot = || Some(json!({"type": "reboot"}));
     let started = lab.ocean("POST", &path, reboot()).await.expect(201);
@@ -161,6 +152,7 @@ async fn one_event_at_a_time() {
     lab.ocean("DELETE", "/droplets?tag_name=busy", None)
         .await
         .expect(422);
+    lab.control("DELETE", "/setbacks", None).await.expect(200);
     assert_eq!(lab.finished(&started["action"]["id"]).await, "completed");
     lab.ocean("DELETE", &format!("/droplets/{id}"), None)
         .await
@@ -543,13 +535,23 @@ async fn too_many_requests_are_refused_and_forgiven() {
         .unwrap()
         .parse()
         .unwrap();
-    assert!((50..=60).contains(&wait), "{wait}");
+    assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(refused.expect(429)["id"], "too_many_requests");
     lab.ocean("GET", "/account", None).await.expect(200);
     lab.clock.push(wait);
     lab.ocean("GET", "/account/keys", None).await.expect(200);
 
-    let limits = json!({"digitalocean_minute": 1_000, "digitalocean_hour": 3});
+    let limits = json!({"digitalocean_minute": 2});
+    lab.control("PUT", "/limits", Some(limits))
+        .await
+        .expect(200);
+    lab.ocean("GET", "/account", None).await.expect(200);
+    lab.ocean("GET", "/account", None).await.expect(200);
+    let refused = lab.ocean("GET", "/account", None).await;
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(refused.message(429), "API rate limit exceeded.");
+
+    let limits = json!({"digitalocean_hour": 3});
     lab.control("PUT", "/limits", Some(limits))
         .await
         .expect(200);
@@ -560,6 +562,45 @@ async fn too_many_requests_are_refused_and_forgiven() {
     assert!(!refused.headers.contains_key("retry-after"));
     assert_eq!(refused.headers["ratelimit-remaining"], "0");
     refused.expect(429);
+}
+
+#[tokio::test]
+async fn many_at_once_get_numbers_of_their_own() {
+    let lab = Lab::new().await;
+    let orders = (0..8).map(|n| {
+        let mut order = droplet("x");
+        order["names"] = json!([format!("a{n}"), format!("b{n}")]);
+        order.as_object_mut().unwrap().remove("name");
+        lab.ocean("POST", "/droplets", Some(order))
+    });
+    let made = futures::future::join_all(orders).await;
+    let mut numbers = Vec::new();
+    for reply in made {
+        let body = reply.expect(202);
+        for action in body["links"]["actions"].as_array().unwrap() {
+            assert_eq!(lab.finished(&action["id"]).await, "completed");
+            numbers.push(action["id"].as_u64().unwrap());
+        }
+        for droplet in body["droplets"].as_array().unwrap() {
+            numbers.push(droplet["id"].as_u64().unwrap());
+        }
+    }
+    let count = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!((count, numbers.len()), (32, 32));
+    let list = lab.ocean("GET", "/droplets", None).await.expect(200);
+    assert_eq!(list["meta"]["total"], 16);
+    assert_eq!(lab.ground.land(|land| land.droplets.len()), 16);
+    // The account's limit is 25.
+    let mut order = droplet("x");
+    order["names"] = (0..10).map(|n| format!("c{n}")).collect();
+    order.as_object_mut().unwrap().remove("name");
+    let message = lab
+        .ocean("POST", "/droplets", Some(order))
+        .await
+        .message(422);
+    assert!(message.contains("droplet limit"), "{message}");
 }
 
 #[tokio::test]
@@ -607,15 +648,6 @@ async fn a_reserved_address_moves_between_droplets() {
 }
 
 impl Lab {
-    /// From now on an action takes this many milliseconds.
-    async fn state_delay(&self, action_ms: u64) {
-        let delays = json!({"hidden_ms": 0, "action_ms": action_ms, "private_address_ms": 0,
-            "public_address_ms": 0});
-        self.control("PUT", "/delays", Some(delays))
-            .await
-            .expect(200);
-    }
-
     /// A droplet on a ground that works again.
     async fn restored_droplet(&self) -> u64 {
         self.ground.land(|land| land.failing.clear());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_lab::api::{ApiState, Clock, Delays, Options, router, serve};
+use plimsoll_lab::api::{ApiState, Clock, Delays, LimitSettings, Options, router, serve};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -99,9 +99,15 @@ impl Lab {
 
     async fn open(folder: Arc<TempDir>, ground: Arc<MemoryGround>, delays: Delays) -> Self {
         let clock = Arc::new(PushedClock::default());
+        // Waiting for an action must not use up the minute's budget; tests of limits set their own.
+        let limits = LimitSettings {
+            digitalocean_minute: 100_000,
+            ..LimitSettings::default()
+        };
         let options = Options {
             clock: clock.clone(),
             delays,
+            limits,
             ..Options::default()
         };
         let state = ApiState::open(folder.path(), ground.clone(), options)
@@ -209,13 +215,13 @@ impl Lab {
     /// Waits until an action is over; its final status.
     pub async fn finished(&self, action: &Value) -> String {
         let path = format!("/actions/{}", action.as_u64().unwrap());
-        for _ in 0..400 {
+        for _ in 0..2_000 {
             let view = self.ocean("GET", &path, None).await.expect(200);
             let status = view["action"]["status"].as_str().unwrap().to_owned();
             if status != "in-progress" {
                 return status;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("action {action} never ended");
     }
@@ -248,11 +254,11 @@ impl Lab {
 
     /// Waits until the ground looks as it should.
     pub async fn until(&self, what: &str, seen: impl Fn(&mut crate::memory_ground::Land) -> bool) {
-        for _ in 0..400 {
+        for _ in 0..2_000 {
             if self.ground.land(&seen) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the ground never showed {what}");
     }

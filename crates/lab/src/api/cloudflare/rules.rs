@@ -24,7 +24,8 @@ pub(super) struct Wish {
     kind: Option<String>,
     content: Option<String>,
     data: Option<Value>,
-    priority: Option<u16>,
+    /// The official SDK's numbers are floats.
+    priority: Option<f64>,
     ttl: Option<f64>,
     proxied: Option<bool>,
     /// `Some(None)` is an explicit `null`, which removes the comment.
@@ -115,10 +116,9 @@ pub(super) fn draft(
     let content = content.ok_or_else(|| malformed(9_007, "Content is required."))?;
     let priority = match kind.as_str() {
         "MX" => {
-            let priority = wish
-                .priority
-                .or(before.as_ref().and_then(|held| held.priority));
-            let message = "DNS record priority is required.";
+            let held = before.as_ref().and_then(|held| held.priority);
+            let priority = wish.priority.map_or(held, short);
+            let message = "DNS record priority must be a number from 0 to 65535.";
             Some(priority.ok_or_else(|| malformed(9_100, message))?)
         }
         "SRV" => composed_priority.flatten(),
@@ -199,20 +199,13 @@ fn qualified(name: &str, zone: &str) -> Option<String> {
 
 /// Content, and the priority beside it, composed from a record's `data`.
 fn content_of(kind: &str, data: &Value) -> Result<Option<(String, Option<u16>)>, CloudflareError> {
-    let missing = |_: ()| malformed(9_101, "DNS record data is incomplete.");
-    let number = |field: &str| {
-        data[field]
-            .as_f64()
-            .filter(|n| (0.0..=65_535.0).contains(n))
-            .ok_or(())
-            .map_err(missing)
-    };
-    let text = |field: &str| data[field].as_str().ok_or(()).map_err(missing);
+    let missing = || malformed(9_101, "DNS record data is incomplete.");
+    let number = |field: &str| data[field].as_f64().and_then(short).ok_or_else(missing);
+    let text = |field: &str| data[field].as_str().ok_or_else(missing);
     Ok(match kind {
         "SRV" => {
             let (weight, port) = (number("weight")?, number("port")?);
-            // The range was checked just above, so the cast loses nothing but a fraction.
-            let priority = number("priority")? as u16;
+            let priority = number("priority")?;
             Some((
                 format!("{weight} {port} {}", text("target")?),
                 Some(priority),
@@ -292,14 +285,23 @@ fn check_proxied(kind: &str, content: &str) -> Result<(), CloudflareError> {
 }
 
 fn checked_ttl(ttl: f64) -> Result<u32, CloudflareError> {
-    // The cast saturates, and what it changed is refused below.
-    let seconds = ttl as u32;
-    let whole = (f64::from(seconds) - ttl).abs() < f64::EPSILON;
-    if whole && (seconds == 1 || (60..=86_400).contains(&seconds)) {
-        return Ok(seconds);
-    }
-    let message = "TTL must be between 60 and 86400 seconds, or 1 for Automatic.";
-    Err(CloudflareError::bad(9_021, message))
+    whole(ttl)
+        .filter(|ttl| *ttl == 1 || (60..=86_400).contains(ttl))
+        .ok_or_else(|| {
+            let message = "TTL must be between 60 and 86400 seconds, or 1 for Automatic.";
+            CloudflareError::bad(9_021, message)
+        })
+}
+
+/// The whole number that a JSON number is, if it is one.
+fn whole(number: f64) -> Option<u32> {
+    // The cast saturates and cuts, so only whole numbers in range survive it unchanged.
+    let cast = number as u32;
+    (f64::from(cast).to_bits() == number.to_bits()).then_some(cast)
+}
+
+fn short(number: f64) -> Option<u16> {
+    whole(number).and_then(|number| u16::try_from(number).ok())
 }
 
 /// Whether the draft can stand beside the zone's other records. `own` is the record it replaces.

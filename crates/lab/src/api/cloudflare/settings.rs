@@ -160,7 +160,7 @@ async fn change(
     zone: &str,
     items: Vec<Item>,
 ) -> Result<Vec<Value>, CloudflareError> {
-    state.read(|books| caller.zone(books, zone).map(drop))?;
+    state.read(|books| caller.zone(books, zone).map(|_| ()))?;
     caller.may("zone_settings:edit")?;
     let now = state.now();
     let views = state.change(|books| {

@@ -1,8 +1,8 @@
 //! What happens before and after every handler: authentication, rate limits, headers.
 
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, Method, header::HOST};
+use axum::http::header::HOST;
+use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -39,30 +39,24 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let request_id = state.mint().uuid();
-    let mut response = match admit(&state, &uri, &request) {
-        Err(refused) => refused,
+    let (mut response, allowance) = match admit(&state, &uri, &request) {
+        Err((error, allowance)) => (error.into_response(), allowance),
         Ok((caller, allowance)) => {
             request.extensions_mut().insert(caller);
-            let mut response = next.run(request).await;
-            let told = response.extensions().get::<DigitalOceanError>().is_some();
-            if response.status().is_client_error() && !told {
-                // A path or query that could not be read never reached a handler.
-                let message = "The request could not be read.";
-                response = DigitalOceanError::bad_request(message).into_response();
-            }
-            tell(&mut response, allowance);
-            response
+            (next.run(request).await, Some(allowance))
         }
     };
-    if let Some(error) = response.extensions_mut().remove::<DigitalOceanError>() {
-        let headers = std::mem::take(response.headers_mut());
-        response = error.finish(&request_id);
-        for (name, value) in headers
-            .iter()
-            .filter(|(name, _)| name.as_str().starts_with("rate"))
-        {
-            response.headers_mut().insert(name, value.clone());
+    match response.extensions_mut().remove::<DigitalOceanError>() {
+        Some(error) => response = error.finish(&request_id),
+        None if response.status().is_client_error() => {
+            // A path or query that could not be read never reached a handler.
+            let error = DigitalOceanError::bad_request("The request could not be read.");
+            response = error.finish(&request_id);
         }
+        None => {}
+    }
+    if let Some(allowance) = allowance {
+        tell(&mut response, allowance);
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert("x-request-id", value);
@@ -70,30 +64,18 @@ pub(super) async fn guard(
     response
 }
 
-fn admit(
-    state: &ApiState,
-    uri: &axum::http::Uri,
-    request: &Request,
-) -> Result<(Caller, Allowance), Response> {
+type Refused = (DigitalOceanError, Option<Allowance>);
+
+fn admit(state: &ApiState, uri: &Uri, request: &Request) -> Result<(Caller, Allowance), Refused> {
     let now = state.now();
     let token = bearer(request.headers())
         .and_then(|secret| state.read(|books| books.token(Cloud::DigitalOcean, secret).cloned()))
         .filter(|token| !token.expired(now))
-        .ok_or_else(|| DigitalOceanError::unauthorized().into_response())?;
+        .ok_or_else(|| (DigitalOceanError::unauthorized(), None))?;
     let lists_keys = request.method() == Method::GET && uri.path() == "/v2/account/keys";
     match state.limits().digitalocean(&token.id, lists_keys, now) {
         Verdict::Pass(allowance) => {
-            let base = state.public_url().map_or_else(
-                || {
-                    let named = request
-                        .headers()
-                        .get(HOST)
-                        .and_then(|host| host.to_str().ok());
-                    let host = named.or(uri.authority().map(|authority| authority.as_str()));
-                    format!("https://{}", host.unwrap_or("localhost"))
-                },
-                str::to_owned,
-            );
+            let base = base(state, uri, request);
             Ok((
                 Caller {
                     account: token.account.clone(),
@@ -107,16 +89,24 @@ fn admit(
             allowance,
             retry_after,
         } => {
-            let mut response = DigitalOceanError::too_many_requests().into_response();
-            tell(&mut response, allowance);
-            if let Some(seconds) = retry_after
-                && let Some(error) = response.extensions_mut().get_mut::<DigitalOceanError>()
-            {
-                error.retry_after = Some(seconds);
-            }
-            Err(response)
+            let mut error = DigitalOceanError::too_many_requests();
+            error.retry_after = retry_after;
+            Err((error, Some(allowance)))
         }
     }
+}
+
+/// Scheme and host for links: the lab's own, or those that the request named.
+fn base(state: &ApiState, uri: &Uri, request: &Request) -> String {
+    if let Some(url) = state.public_url() {
+        return url.to_owned();
+    }
+    let header = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = header.or(uri.authority().map(|authority| authority.as_str()));
+    format!("https://{}", host.unwrap_or("localhost"))
 }
 
 fn tell(response: &mut Response, allowance: Allowance) {
@@ -127,5 +117,4 @@ fn tell(response: &mut Response, allowance: Allowance) {
         HeaderValue::from(allowance.remaining),
     );
     headers.insert("ratelimit-reset", HeaderValue::from(allowance.reset));
-    headers.remove(RETRY_AFTER);
 }

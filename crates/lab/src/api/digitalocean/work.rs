@@ -12,6 +12,9 @@ use crate::api::books::Books;
 use crate::api::state::ApiState;
 use crate::ground::{Addresses, DropletSpec, GroundError, PowerAction};
 
+/// How many actions the books keep.
+const ACTIONS_KEPT: usize = 1_000;
+
 impl Action {
     /// An action on a droplet that begins now.
     pub(super) fn on_droplet(id: u64, droplet: &Droplet, work: Work, now: Timestamp) -> Self {
@@ -155,6 +158,20 @@ async fn perform(state: &ApiState, action: &Action) -> Result<Outcome, GroundErr
     }
 }
 
+/// Forgets the oldest actions beyond a number that nobody pages through: every change rewrites the
+/// books whole.
+fn prune(books: &mut Books) {
+    let excess = books.actions.len().saturating_sub(ACTIONS_KEPT);
+    let over = books
+        .actions
+        .values()
+        .filter(|action| action.status != ActionStatus::InProgress);
+    let oldest: Vec<u64> = over.map(|action| action.id).take(excess).collect();
+    for id in oldest {
+        books.actions.remove(&id);
+    }
+}
+
 /// Writes the end of an action and what it changed.
 fn settle(
     books: &mut Books,
@@ -171,6 +188,7 @@ fn settle(
         };
         kept.completed_at = Some(now);
     }
+    prune(books);
     let Ok(outcome) = outcome else {
         if let Work::Snapshot { image_id } = action.work {
             books.images.remove(&image_id);
