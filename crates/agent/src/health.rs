@@ -3,6 +3,7 @@
 use crate::{
     agent::Agent,
     docker::{LABEL_MANAGED, Seen},
+    edge,
     error::Result,
     probe::{self, Answer, Target},
     record::{Running, ServiceRecord, file_stem},
@@ -28,6 +29,8 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 /// How often the kernel's rules are compared with ours.
 const RULES_EVERY: Duration = Duration::from_secs(30);
+/// How often an nginx that finishes its connections is looked at.
+const EDGE_EVERY: Duration = Duration::from_secs(2);
 
 /// How the services are.
 #[derive(Debug, Default)]
@@ -113,6 +116,7 @@ impl Watched {
 /// Watches for as long as the agent lives.
 pub async fn watch(agent: Arc<Agent>) {
     let mut rules_at = Instant::now() + RULES_EVERY;
+    let mut edge_at = Instant::now() + EDGE_EVERY;
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
         for record in agent.records.all() {
@@ -122,6 +126,10 @@ pub async fn watch(agent: Arc<Agent>) {
             }
         }
         transaction::retire_all(&agent).await;
+        if edge_at <= Instant::now() {
+            edge_at = Instant::now() + EDGE_EVERY;
+            report(edge::tend(&agent).await, "tend nginx");
+        }
         if rules_at <= Instant::now() {
             rules_at = Instant::now() + RULES_EVERY;
             if !agent.nat.intact().await {

@@ -11,6 +11,7 @@ mod edge;
 mod error;
 mod health;
 mod images;
+mod install;
 mod journal;
 mod lock;
 mod logs;
@@ -25,6 +26,7 @@ mod server;
 mod settings;
 mod shim;
 mod site;
+mod site_files;
 mod sockets;
 mod transaction;
 mod tree;
@@ -37,6 +39,7 @@ use std::{ffi::OsString, io::Write, process::ExitCode, sync::Arc, time::Duration
 const USAGE: &str = "\
 usage: plimsoll-agent serve      answer requests on the agent's socket
        plimsoll-agent prepare    put secrets into memory before Docker starts
+       plimsoll-agent install    take the installed agent's place, or give it back
        plimsoll-agent init -- …  first process of a container with secrets
        plimsoll-agent --version | --hash
 ";
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Some("--version") => say(&format!("plimsoll-agent {}", machine::VERSION)),
         Some("--hash") => end(agent::binary_hash().map(|hash| say(&hash)).map(drop)),
         Some("prepare") => end(prepare()),
+        Some("install") => end(runtime().and_then(|runtime| runtime.block_on(install::install()))),
         Some("serve") => end(serve()),
         _ => {
             eprint!("{USAGE}");
@@ -76,6 +80,9 @@ fn end(done: Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("plimsoll-agent: {error}");
+            for line in error.failure().evidence {
+                eprintln!("  {line}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -86,6 +93,7 @@ fn prepare() -> Result<()> {
     let settings = Settings::from_env();
     disk::folder(&settings.state, 0o700)?;
     disk::folder(&settings.run, 0o755)?;
+    install::settle(&settings)?;
     let secrets = secrets::Secrets::new(&settings);
     secrets.prepare()?;
     secrets.restore_all()
@@ -101,15 +109,18 @@ fn serve() -> Result<()> {
         .without_time()
         .with_ansi(false)
         .init();
-    // Two threads, so that a long computation never keeps a health check or a switch waiting.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(run(Settings::from_env()))
+}
+
+/// Two threads, so that a long computation never keeps a health check or a switch waiting.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(8)
         .thread_keep_alive(Duration::from_secs(5))
         .enable_all()
         .build()
-        .map_err(AgentError::file("start", "the runtime"))?;
-    runtime.block_on(run(Settings::from_env()))
+        .map_err(AgentError::file("start", "the runtime"))
 }
 
 async fn run(settings: Settings) -> Result<()> {
@@ -140,6 +151,7 @@ async fn come_up(agent: Arc<agent::Agent>) {
         tracing::error!(%error, "what was cut off could not be finished or taken back yet");
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
+    edge::adopt(&agent).await;
     if let Err(error) = health::establish(&agent).await {
         tracing::error!(%error, "the routes could not be set yet");
     }

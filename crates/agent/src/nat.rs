@@ -210,9 +210,10 @@ impl Nat {
         Ok(())
     }
 
-    /// Where a virtual address leads now.
-    pub async fn route(&self, address: Ipv4Addr) -> Option<Route> {
-        self.applied.lock().await.0.get(&address).copied()
+    /// Where new connections of public ports go since before this agent started; takes effect
+    /// with the next change.
+    pub async fn adopt_edge(&self, edge: Vec<EdgePort>) {
+        self.applied.lock().await.1 = edge;
     }
 
     /// Whether the kernel's rules are still the ones we set: a firewall's reload may drop them.

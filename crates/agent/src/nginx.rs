@@ -1,7 +1,11 @@
 //! The text of nginx's configuration. Nothing here needs escaping: names are strict, addresses are
 //! numbers, paths are ours.
 
-use std::{fmt::Write, net::Ipv4Addr, path::PathBuf};
+use std::{
+    fmt::Write,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 /// A site as nginx needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +27,30 @@ pub struct Ports {
     pub http: u16,
     /// For HTTPS.
     pub https: u16,
+    /// On IPv6 as well; a server may have none.
+    pub v6: bool,
 }
 
-/// The public ports.
-pub const PUBLIC: Ports = Ports {
-    http: 80,
-    https: 443,
-};
+impl Ports {
+    /// The public ports.
+    pub fn public(v6: bool) -> Self {
+        Self {
+            http: 80,
+            https: 443,
+            v6,
+        }
+    }
+
+    /// The `listen` directives of a port.
+    fn listen(self, port: u16, rest: &str) -> String {
+        let v4 = format!("    listen {port}{rest};\n");
+        if self.v6 {
+            format!("{v4}    listen [::]:{port}{rest};\n")
+        } else {
+            v4
+        }
+    }
+}
 
 /// Which parts of the common file this nginx takes: it may have some of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +86,12 @@ pub fn common(ports: Ports, parts: Common) -> String {
         "map $http_upgrade $plimsoll_connection {\n    default upgrade;\n    '' close;\n}\n",
     );
     if parts.default_server {
-        let Ports { http, https } = ports;
         let _ = write!(
             text,
-            "server {{\n    listen {http} default_server;\n    listen [::]:{http} default_server;\n\
-             \x20   server_name _;\n    return 444;\n}}\n\
-             server {{\n    listen {https} ssl default_server;\n    \
-             listen [::]:{https} ssl default_server;\n    server_name _;\n    \
-             ssl_reject_handshake on;\n}}\n"
+            "server {{\n{}    server_name _;\n    return 444;\n}}\n\
+             server {{\n{}    server_name _;\n    ssl_reject_handshake on;\n}}\n",
+            ports.listen(ports.http, " default_server"),
+            ports.listen(ports.https, " ssl default_server"),
         );
     }
     text
@@ -81,27 +100,24 @@ pub fn common(ports: Ports, parts: Common) -> String {
 /// One site.
 pub fn site(vhost: &Vhost, ports: Ports) -> String {
     let names = vhost.hosts.join(" ");
-    let Ports { http, https } = ports;
+    let http = ports.listen(ports.http, "");
+    let proxy = proxy(vhost.upstream);
     let mut text = String::from("# Written by Plimsoll; changes are overwritten.\n");
     match &vhost.tls {
         None => {
-            let _ = write!(
-                text,
-                "server {{\n    listen {http};\n    listen [::]:{http};\n    server_name {names};\n{}}}\n",
-                proxy(vhost.upstream)
-            );
+            let _ = write!(text, "server {{\n{http}    server_name {names};\n{proxy}}}\n");
         }
         Some((chain, key)) => {
             let _ = write!(
                 text,
-                "server {{\n    listen {http};\n    listen [::]:{http};\n    server_name {names};\n    \
+                "server {{\n{http}    server_name {names};\n    \
                  return 308 https://$host$request_uri;\n}}\n\
-                 server {{\n    listen {https} ssl http2;\n    listen [::]:{https} ssl http2;\n    \
-                 server_name {names};\n    ssl_certificate {};\n    ssl_certificate_key {};\n    \
-                 ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:plimsoll:4m;\n{}}}\n",
-                chain.display(),
-                key.display(),
-                proxy(vhost.upstream)
+                 server {{\n{https}    server_name {names};\n    ssl_certificate {chain};\n    \
+                 ssl_certificate_key {key};\n    ssl_protocols TLSv1.2 TLSv1.3;\n    \
+                 ssl_session_cache shared:plimsoll:4m;\n{proxy}}}\n",
+                https = ports.listen(ports.https, " ssl http2"),
+                chain = chain.display(),
+                key = key.display(),
             );
         }
     }
@@ -126,19 +142,42 @@ fn proxy(upstream: Ipv4Addr) -> String {
     )
 }
 
-/// A whole configuration for an nginx of our own beside the server's: same sites, other ports.
-pub fn beside(ports: Ports, folder: &std::path::Path, user: &str, mime_types: &str) -> String {
+/// Main configuration of an nginx of our own beside the server's: same sites, other ports.
+pub fn beside(folder: &Path, settings: &Beside) -> String {
+    let Beside {
+        user,
+        mime_types,
+        logs,
+    } = settings;
+    let mime_types = mime_types
+        .as_ref()
+        .map_or_else(String::new, |path| format!("    include {};\n", path.display()));
+    let (access, error) = match logs {
+        Some(logs) => (
+            logs.join("access.log").display().to_string(),
+            logs.join("error.log").display().to_string(),
+        ),
+        None => ("off".to_owned(), folder.join("error.log").display().to_string()),
+    };
+    let folder = folder.display();
     format!(
         "# Written by Plimsoll; changes are overwritten.\nuser {user};\nworker_processes auto;\n\
-         daemon on;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n\
-         events {{\n    worker_connections 1024;\n}}\nhttp {{\n    {mime_types}\n    \
-         default_type application/octet-stream;\n    access_log off;\n    sendfile on;\n    \
-         tcp_nopush on;\n    types_hash_max_size 2048;\n    include {folder}/sites/*.conf;\n}}\n\
-         # http {http}, https {https}\n",
-        folder = folder.display(),
-        http = ports.http,
-        https = ports.https,
+         pid {folder}/nginx.pid;\nerror_log {error};\nevents {{\n    worker_connections 1024;\n}}\n\
+         http {{\n{mime_types}    default_type application/octet-stream;\n    \
+         access_log {access};\n    sendfile on;\n    tcp_nopush on;\n    \
+         types_hash_max_size 2048;\n    include {folder}/sites/*.conf;\n}}\n"
     )
+}
+
+/// What an nginx beside takes over from the server's own.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The user of its workers.
+    pub user: String,
+    /// Its table of types.
+    pub mime_types: Option<PathBuf>,
+    /// Its folder of logs.
+    pub logs: Option<PathBuf>,
 }
 
 #[cfg(test)]
@@ -162,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_certificate_brings_https_http2_and_the_redirect() {
-        let text = site(&vhost(true), PUBLIC);
+        let text = site(&vhost(true), Ports::public(true));
         for part in [
             "listen 443 ssl http2;",
             "return 308 https://$host$request_uri;",
@@ -172,13 +211,13 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
-        assert!(!site(&vhost(false), PUBLIC).contains("443"));
+        assert!(!site(&vhost(false), Ports::public(true)).contains("443"));
     }
 
     #[test]
     fn unknown_names_are_refused_by_both_default_servers() {
         let text = common(
-            PUBLIC,
+            Ports::public(true),
             Common {
                 default_server: true,
                 hash_size: true,
@@ -229,7 +268,7 @@ mod tests {
         }
         #[test]
         fn braces_balance_and_no_directive_rewrites(hosts in prop::collection::vec("[a-z]{1,10}\\.[a-z]{2,5}", 1..40), tls: bool) {
-            let text = site(&Vhost { hosts, ..vhost(tls) }, PUBLIC);
+            let text = site(&Vhost { hosts, ..vhost(tls) }, Ports::public(true));
             prop_assert_eq!(text.matches('{').count(), text.matches('}').count());
             for word in text.split_whitespace() {
                 prop_assert!(!matches!(word, "rewrite" | "if" | "set"));

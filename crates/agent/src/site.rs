@@ -2,12 +2,15 @@
 
 use crate::{
     agent::Agent,
-    disk, edge,
+    disk,
+    edge::{Changed, Edge},
     error::{AgentError, Result},
     nginx::{self, Vhost},
     record::{ServiceRecord, Site, file_stem},
+    site_files,
+    wire::Replies,
 };
-use plimsoll_protocol::{ServiceKey, SetSite, SiteSet};
+use plimsoll_protocol::{LogStream, ServiceKey, SetSite, SiteSet};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -22,7 +25,12 @@ fn tls_paths(agent: &Agent, key: &ServiceKey) -> (PathBuf, PathBuf) {
 }
 
 /// Sets or removes a service's site. Whatever fails leaves the former one as it was.
-pub async fn set(agent: &Agent, request: &SetSite, key_pem: &[u8]) -> Result<SiteSet> {
+pub async fn set(
+    agent: &Agent,
+    request: &SetSite,
+    key_pem: &[u8],
+    replies: &Replies,
+) -> Result<SiteSet> {
     let mut edge = agent.edge.lock().await;
     let record = agent.records.ensure(&request.key)?;
     if request.hosts.is_empty() {
@@ -43,7 +51,7 @@ pub async fn set(agent: &Agent, request: &SetSite, key_pem: &[u8]) -> Result<Sit
         tls: request.chain_pem.is_some(),
         tls_hash,
     };
-    if record.site.as_ref() == Some(&site) && edge::installed(agent, &record.key) {
+    if record.site.as_ref() == Some(&site) && site_files::installed(agent, &record.key) {
         return Ok(SiteSet { changed: false });
     }
     let before = Before::keep(agent, &record)?;
@@ -67,7 +75,7 @@ pub async fn remove(agent: &Agent, key: &ServiceKey) -> Result<()> {
     }
 }
 
-async fn take_away(agent: &Agent, edge: &mut edge::Edge, record: &ServiceRecord) -> Result<()> {
+async fn take_away(agent: &Agent, edge: &mut Edge, record: &ServiceRecord) -> Result<()> {
     if record.site.is_none() {
         return Ok(());
     }
@@ -89,12 +97,12 @@ async fn take_away(agent: &Agent, edge: &mut edge::Edge, record: &ServiceRecord)
 
 async fn install(
     agent: &Agent,
-    edge: &mut edge::Edge,
+    edge: &mut Edge,
     record: &ServiceRecord,
     site: &Site,
     request: &SetSite,
     key_pem: &[u8],
-) -> Result<()> {
+) -> Result<Changed> {
     let (chain_path, key_path) = tls_paths(agent, &record.key);
     if let Some(chain) = &request.chain_pem {
         let folder = chain_path.parent().map(PathBuf::from).unwrap_or_default();
@@ -186,6 +194,6 @@ impl Before {
                 None => disk::remove_file(path)?,
             }
         }
-        edge::write_files(agent, None).map(drop)
+        site_files::write(agent, None)
     }
 }

@@ -7,12 +7,11 @@
 
 mod context;
 mod deploy;
-mod install;
+pub mod install;
 mod report;
 
 pub use context::manifest_hash;
 pub use deploy::*;
-pub use install::*;
 pub use report::*;
 
 use plimsoll_domain::{DeploymentId, job::Failure};
