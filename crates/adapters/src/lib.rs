@@ -9,6 +9,7 @@ pub mod http;
 pub mod keychain;
 pub mod keys;
 pub mod agent;
+pub mod outside;
 pub mod sources;
 pub mod ssh;
 pub mod tokens;

@@ -261,16 +261,28 @@ fn agent_process() {
     }
 }
 
-/// Stands in for systemd: starts what is installed, and ends what it started before.
-const SYSTEMCTL: &str = r#"#!/bin/sh
+/// Stands in for `systemd-run … NEW install`: puts the new binary in place, starts it, and puts the
+/// previous one back unless it listens.
+const INSTALL: &str = r#"#!/bin/sh
 set -eu
-[ "$1" = restart ] || exit 0
-grep -q '^ExecStart=/usr/local/bin/plimsoll-agent$' /etc/systemd/system/plimsoll-agent.service
-if [ -e "$FOLDER/agent.pid" ]; then kill "$(cat "$FOLDER/agent.pid")" 2>/dev/null || true; fi
-rm -f "$FOLDER/agent.sock"
-PLIMSOLL_TEST_AGENT_SOCKET="$FOLDER/agent.sock" setsid /usr/local/bin/plimsoll-agent \
-    agent_process --exact --ignored >/dev/null 2>&1 </dev/null &
-echo $! > "$FOLDER/agent.pid"
+while [ "$1" != -- ]; do shift; done
+[ "$2" = /usr/local/lib/plimsoll/plimsoll-agent.new ] && [ "$3" = install ]
+cd /usr/local/lib/plimsoll
+start() {
+    if [ -e "$FOLDER/agent.pid" ]; then kill "$(cat "$FOLDER/agent.pid")" 2>/dev/null || true; fi
+    rm -f "$FOLDER/agent.sock"
+    PLIMSOLL_TEST_AGENT_SOCKET="$FOLDER/agent.sock" setsid ./plimsoll-agent agent_process \
+        --exact --ignored >/dev/null 2>&1 </dev/null &
+    echo $! > "$FOLDER/agent.pid"
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        [ ! -e "$FOLDER/agent.sock" ] || return 0
+        sleep 0.1
+    done
+    return 1
+}
+[ ! -e plimsoll-agent ] || cp plimsoll-agent plimsoll-agent.previous
+mv plimsoll-agent.new plimsoll-agent
+start || { mv plimsoll-agent.previous plimsoll-agent; start; echo "it did not answer" >&2; exit 1; }
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -279,7 +291,7 @@ async fn an_agent_is_installed_kept_upgraded_and_put_back_when_the_new_one_fails
         println!("skipped: a namespace for the server's folders takes root");
         return;
     }
-    let sshd = Sshd::start_in_folders_of_its_own(SYSTEMCTL).await;
+    let sshd = Sshd::start_in_folders_of_its_own(INSTALL).await;
     let socket = sshd.folder.path().join("agent.sock");
     let ssh = Ssh::new(sshd.keychain.clone());
     let target = sshd.target();
@@ -290,7 +302,6 @@ async fn an_agent_is_installed_kept_upgraded_and_put_back_when_the_new_one_fails
         fs::write(&path, &bytes).unwrap();
         let client = AgentClient::new(ssh.clone(), "ada@desk")
             .at_socket(socket.to_str().unwrap())
-            .with_probation(Duration::from_secs(5))
             .with_binary(Some(path));
         (client, blake3::hash(&bytes).to_hex().to_string())
     };
@@ -309,7 +320,7 @@ async fn an_agent_is_installed_kept_upgraded_and_put_back_when_the_new_one_fails
 
     let (broken, _) = version("broken", BROKEN);
     let error = broken.ensure(&target).await.unwrap_err();
-    assert_eq!(error.code(), "agent_start_failed", "{error:?}");
+    assert_eq!(error.code(), "agent_install_failed", "{error:?}");
     assert!(error.0.next_step.contains("back at work"), "{error:?}");
     assert_eq!(
         second.hello(&target).await.unwrap().unwrap().binary_hash,

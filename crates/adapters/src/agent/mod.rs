@@ -38,7 +38,6 @@ pub struct AgentClient {
     /// The agent's binary on this machine; `None` looks for it.
     binary_path: Option<PathBuf>,
     binary: Arc<OnceCell<Binary>>,
-    probation: Option<Duration>,
 }
 
 impl AgentClient {
@@ -50,7 +49,6 @@ impl AgentClient {
             socket: SOCKET_PATH.to_owned(),
             binary_path: None,
             binary: Arc::default(),
-            probation: None,
         }
     }
 
@@ -65,12 +63,6 @@ impl AgentClient {
     pub fn with_binary(mut self, path: Option<PathBuf>) -> Self {
         self.binary_path = path;
         self.binary = Arc::default();
-        self
-    }
-
-    /// Gives a new agent so long to answer instead of 60 s.
-    pub fn with_probation(mut self, probation: Duration) -> Self {
-        self.probation = Some(probation);
         self
     }
 

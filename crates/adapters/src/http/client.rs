@@ -2,7 +2,7 @@
 
 use super::answer::Trouble;
 use plimsoll_domain::{Secret, server::Endpoint};
-use std::{sync::Once, time::Duration};
+use std::{net::SocketAddr, sync::Once, time::Duration};
 use url::Url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +21,15 @@ fn name_cryptography() {
 /// A client for an endpoint: its certificate authorities besides the system's, its proxy, no
 /// redirects, limits on time. The error says what is wrong with the endpoint.
 pub fn client(endpoint: &Endpoint) -> Result<reqwest::Client, String> {
+    client_to(endpoint, &[])
+}
+
+/// Like [`client`], but each of these names stands for these addresses, whatever the system's
+/// resolver says.
+pub(crate) fn client_to(
+    endpoint: &Endpoint,
+    names: &[(&str, Vec<SocketAddr>)],
+) -> Result<reqwest::Client, String> {
     name_cryptography();
     let mut authorities = Vec::new();
     if let Some(pem) = &endpoint.ca_pem {
@@ -49,6 +58,9 @@ pub fn client(endpoint: &Endpoint) -> Result<reqwest::Client, String> {
             Some(proxy) => builder.proxy(proxy.clone()),
             None => builder.no_proxy(),
         };
+        for (name, addresses) in names {
+            builder = builder.resolve_to_addrs(name, addresses);
+        }
         builder = if only {
             builder.tls_certs_only(authorities.clone())
         } else {
@@ -65,7 +77,7 @@ pub fn client(endpoint: &Endpoint) -> Result<reqwest::Client, String> {
 }
 
 /// An error with its causes, without the address (which may name a proxy's password).
-pub(super) fn words(error: &reqwest::Error) -> String {
+pub(crate) fn words(error: &reqwest::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(cause) = next {

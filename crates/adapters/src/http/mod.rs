@@ -16,6 +16,7 @@ pub(crate) use answer::Answer;
 pub(crate) use budget::{Class, Limit};
 pub(crate) use call::Call;
 pub use client::client;
+pub(crate) use client::{client_to, words};
 pub(crate) use flow::Refused;
 pub use session::Pool;
 pub(crate) use session::{Service, Session};

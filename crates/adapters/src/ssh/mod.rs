@@ -16,7 +16,7 @@ mod stage;
 
 pub(crate) use channel::{Channel, Event, Input};
 pub(crate) use command::BULK_FROM;
-pub(crate) use dial::shown;
+pub(crate) use dial::{dial, shown};
 pub(crate) use pool::Traffics;
 pub(crate) use pump::Opening;
 pub(crate) use stage::Stage;

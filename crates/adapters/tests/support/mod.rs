@@ -60,13 +60,13 @@ impl Sshd {
         Self::start_as(more, None).await
     }
 
-    /// Starts one that sees empty folders at `/usr/local/bin` and `/etc/systemd/system`, but for
-    /// this `systemctl`, which finds the server's folder in `FOLDER`. Takes root.
-    pub async fn start_in_folders_of_its_own(systemctl: &str) -> Self {
-        Self::start_as("", Some(systemctl)).await
+    /// Starts one that sees empty folders at `/usr/local/bin` and `/usr/local/lib`, but for this
+    /// `systemd-run`, which finds the server's folder in `FOLDER`. Takes root.
+    pub async fn start_in_folders_of_its_own(systemd_run: &str) -> Self {
+        Self::start_as("", Some(systemd_run)).await
     }
 
-    async fn start_as(more: &str, systemctl: Option<&str>) -> Self {
+    async fn start_as(more: &str, systemd_run: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for (kind, name) in [
@@ -92,20 +92,20 @@ impl Sshd {
         let _ = fs::create_dir_all("/run/sshd");
         let log = fs::File::create(path("log")).unwrap();
         let mut command = Command::new("/usr/sbin/sshd");
-        if let Some(systemctl) = systemctl {
-            let text = systemctl.replacen(
+        if let Some(systemd_run) = systemd_run {
+            let text = systemd_run.replacen(
                 "\n",
                 &format!("\nFOLDER='{}'\n", folder.path().display()),
                 1,
             );
-            fs::write(path("systemctl"), text).unwrap();
-            let script = "mount -t tmpfs none /usr/local/bin && mkdir -p /etc/systemd/system && \
-                mount -t tmpfs none /etc/systemd/system && \
-                install -m 755 \"$1\" /usr/local/bin/systemctl && shift && exec \"$@\"";
+            fs::write(path("systemd-run"), text).unwrap();
+            let script = "mount -t tmpfs none /usr/local/bin && \
+                mount -t tmpfs none /usr/local/lib && \
+                install -m 755 \"$1\" /usr/local/bin/systemd-run && shift && exec \"$@\"";
             command = Command::new("unshare");
             command
                 .args(["--mount", "--", "sh", "-c", script, "sh"])
-                .arg(path("systemctl"))
+                .arg(path("systemd-run"))
                 .arg("/usr/sbin/sshd");
         }
         let child = command
