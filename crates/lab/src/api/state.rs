@@ -266,14 +266,20 @@ impl ApiState {
         Ok(outcome)
     }
 
-    /// Changes the books from a background task, where nobody waits for an error.
-    pub(crate) fn note(&self, act: impl FnOnce(&mut Books)) {
-        let outcome = self.change(|books| {
-            act(books);
-            Ok::<(), FolderError>(())
-        });
-        if let Err(error) = outcome {
-            tracing::error!(%error, "the practice cloud's books could not be kept");
+    /// Changes the books from a background task, where nobody waits for an error: a disk that is
+    /// full for a moment must not leave an action in progress for ever.
+    pub(crate) async fn note(&self, act: impl Fn(&mut Books)) {
+        for wait_ms in [200, 1_000, 5_000, 30_000] {
+            let outcome = self.change(|books| {
+                act(books);
+                Ok::<(), FolderError>(())
+            });
+            match outcome {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, "will be tried again"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
         }
+        tracing::error!("the practice cloud's books could not be kept; a restart mends them");
     }
 }

@@ -159,8 +159,8 @@ async fn the_resolver_and_the_edge_know_every_change_before_it_is_answered() {
     assert_eq!(published()[0].ssl, SslMode::Full);
     let body = json!({"type": "A", "name": "www", "content": "203.0.113.1", "proxied": true});
     lab.record(body).await.expect(200);
-    let body = json!({"type": "MX", "name": "@", "content": "mail.plimsoll.test", "priority": 5,
-        "ttl": 600});
+    let body = json!({"type": "MX", "name": "@", "content": "mail.plimsoll.test", "priority": 5.0,
+        "ttl": 600.0});
     lab.record(body).await.expect(200);
     let zone = published().remove(0);
     let of = |kind: &str| {

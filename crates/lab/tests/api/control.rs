@@ -305,6 +305,37 @@ async fn a_machine_that_could_not_be_removed_is_removed_after_a_restart() {
 }
 
 #[tokio::test]
+async fn books_that_cannot_be_written_fail_requests_and_lose_nothing() {
+    let lab = Lab::new().await;
+    let hang = json!({"type": "create", "times": 1, "setback": "hang"});
+    lab.control("POST", "/setbacks", Some(hang))
+        .await
+        .expect(204);
+    let order = json!({"name": "patient", "region": "fra1", "size": "s-1vcpu-1gb",
+        "image": "debian-12-x64"});
+    let made = lab
+        .ocean("POST", "/droplets", Some(order))
+        .await
+        .expect(202);
+    // A folder where the draft of the books should go stands for a disk that is full.
+    let obstacle = lab.folder().join("books.tmp");
+    std::fs::create_dir(&obstacle).unwrap();
+    lab.control("DELETE", "/setbacks", None).await.expect(200);
+    let tag = || Some(json!({"name": "blue"}));
+    let refused = lab.ocean("POST", "/tags", tag()).await.expect(500);
+    assert_eq!(refused["id"], "server_error");
+    lab.ocean("GET", "/tags/blue", None).await.expect(404);
+    lab.until("the machine", |land| !land.droplets.is_empty())
+        .await;
+    std::fs::remove_dir(&obstacle).unwrap();
+    lab.ocean("POST", "/tags", tag()).await.expect(201);
+    assert_eq!(
+        lab.finished(&made["links"]["actions"][0]["id"]).await,
+        "completed"
+    );
+}
+
+#[tokio::test]
 async fn only_the_owner_of_the_state_folder_reads_it() {
     let lab = Lab::new().await;
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;

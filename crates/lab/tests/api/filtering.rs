@@ -32,7 +32,8 @@ async fn rules_reach_droplets_by_number_and_by_tag_also_those_that_come_later() 
         &lab,
         json!({"name": "web", "tags": ["web"], "inbound_rules": [
             {"protocol": "tcp", "ports": "443", "sources": {"addresses": ["0.0.0.0/0"]}},
-            {"protocol": "icmp", "ports": "", "sources": {"addresses": ["192.0.2.1"]}},
+            {"protocol": "icmp", "ports": "", "sources": {"addresses": ["192.0.2.1"],
+                "tags": null}},
         ]}),
     )
     .await;

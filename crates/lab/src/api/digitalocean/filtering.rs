@@ -121,25 +121,27 @@ pub(super) async fn apply(state: &ApiState) {
     if waiting.is_empty() {
         return;
     }
-    state.note(|books| {
-        let broken = |firewall: &Firewall| {
-            failed
+    state
+        .note(|books| {
+            let broken = |firewall: &Firewall| {
+                failed
+                    .iter()
+                    .filter_map(|id| books.droplets.get(id))
+                    .any(|held| covers(firewall, held))
+            };
+            let outcomes: Vec<(String, bool)> = waiting
                 .iter()
-                .filter_map(|id| books.droplets.get(id))
-                .any(|held| covers(firewall, held))
-        };
-        let outcomes: Vec<(String, bool)> = waiting
-            .iter()
-            // What was changed again meanwhile waits for the next round.
-            .filter(|seen| books.firewalls.get(&seen.id) == Some(seen))
-            .map(|firewall| (firewall.id.clone(), broken(firewall)))
-            .collect();
-        for (id, broken) in outcomes {
-            if let Some(firewall) = books.firewalls.get_mut(&id) {
-                (if broken { "failed" } else { "succeeded" }).clone_into(&mut firewall.status);
+                // What was changed again meanwhile waits for the next round.
+                .filter(|seen| books.firewalls.get(&seen.id) == Some(seen))
+                .map(|firewall| (firewall.id.clone(), broken(firewall)))
+                .collect();
+            for (id, broken) in outcomes {
+                if let Some(firewall) = books.firewalls.get_mut(&id) {
+                    (if broken { "failed" } else { "succeeded" }).clone_into(&mut firewall.status);
+                }
             }
-        }
-    });
+        })
+        .await;
 }
 
 /// The same in the background, after an answer was given.

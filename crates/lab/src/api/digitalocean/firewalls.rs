@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, DigitalOceanError, Page, no_content, one, parse};
-use super::books::{Firewall, Inbound, Outbound, Peers};
+use super::books::{Firewall, Inbound, Outbound, Peers, nullable};
 use super::droplets::visible;
 pub(super) use super::filtering::{apply, apply_soon, forget};
 use super::filtering::{covers, ports};
@@ -328,9 +328,9 @@ struct TagNames {
 
 #[derive(Deserialize)]
 struct Rules {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     inbound_rules: Vec<Inbound>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     outbound_rules: Vec<Outbound>,
 }
 

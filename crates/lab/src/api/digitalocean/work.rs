@@ -81,7 +81,9 @@ async fn run(state: &ApiState, action_id: u64) {
         tracing::warn!(%error, action = action.work.kind(), "an action failed on the ground");
     }
     let now = state.now();
-    state.note(|books| settle(books, &action, outcome, now));
+    state
+        .note(|books| settle(books, &action, &outcome, now))
+        .await;
     if matches!(
         action.work,
         Work::Create | Work::Rebuild { .. } | Work::Restore { .. }
@@ -176,7 +178,7 @@ fn prune(books: &mut Books) {
 fn settle(
     books: &mut Books,
     action: &Action,
-    outcome: Result<Outcome, GroundError>,
+    outcome: &Result<Outcome, GroundError>,
     now: Timestamp,
 ) {
     if let Some(kept) = books.actions.get_mut(&action.id) {
@@ -196,7 +198,7 @@ fn settle(
         }
         return;
     };
-    if let (Work::Snapshot { image_id }, Outcome::Copied { bytes }) = (&action.work, &outcome) {
+    if let (Work::Snapshot { image_id }, Outcome::Copied { bytes }) = (&action.work, outcome) {
         if let Some(image) = books.images.get_mut(image_id) {
             image.available = true;
             image.size_bytes = *bytes;
@@ -222,7 +224,7 @@ fn settle(
         return;
     };
     if let Outcome::Booted(addresses) = outcome {
-        droplet.addresses = Some(addresses);
+        droplet.addresses = Some(addresses.clone());
         droplet.active_at.get_or_insert(now);
     }
     match &action.work {
@@ -258,7 +260,9 @@ pub(super) fn remove_doomed(state: &ApiState) {
             firewalls::forget(&state, id).await;
             firewalls::apply(&state).await;
             if insist(|| state.ground().destroy(id)).await {
-                state.note(|books| books.doomed_droplets.retain(|doomed| *doomed != id));
+                state
+                    .note(|books| books.doomed_droplets.retain(|doomed| *doomed != id))
+                    .await;
             }
         });
     }
@@ -266,7 +270,9 @@ pub(super) fn remove_doomed(state: &ApiState) {
         let state = state.clone();
         tokio::spawn(async move {
             if insist(|| state.ground().delete_snapshot(id)).await {
-                state.note(|books| books.doomed_snapshots.retain(|doomed| *doomed != id));
+                state
+                    .note(|books| books.doomed_snapshots.retain(|doomed| *doomed != id))
+                    .await;
             }
         });
     }
