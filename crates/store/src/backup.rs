@@ -6,10 +6,13 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOp
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// How many backups are kept.
 const KEPT: usize = 8;
+/// A backup that is not finished after this long never will be.
+const ABANDONED: Duration = Duration::from_secs(3_600);
 /// A store that is opened gets a new backup when its newest is older, ms.
 pub(crate) const INTERVAL_MS: i64 = 24 * 3_600_000;
 
@@ -25,8 +28,9 @@ pub(crate) async fn back_up(
     let name = format!("{}-{why}.db", now.to_string().replace(':', "-"));
     // Two processes may back up in the same millisecond.
     let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
-    let finished = folder.join(name);
     remove_if_there(&partial)?;
+    let finished = folder.join(name);
+    sweep(folder)?;
     sqlx::query("VACUUM INTO ?1")
         .bind(partial.to_string_lossy().into_owned())
         .execute(&mut *connection)
@@ -50,6 +54,19 @@ pub(crate) async fn back_up(
         remove_if_there(&old)?;
     }
     Ok(finished)
+}
+
+/// Removes what backups left that were cut off more than an hour ago.
+fn sweep(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|source| failed("list", folder, source))?;
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        let age = fs::metadata(&path).and_then(|file| file.modified());
+        let old = age.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED));
+        if old && path.extension().is_some_and(|end| end == "partial") {
+            remove_if_there(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// All backups, newest first.

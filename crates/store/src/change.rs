@@ -6,7 +6,7 @@ use crate::{
     nouns::SYNCED,
     table::{Cells, Table, find_cells},
 };
-use plimsoll_domain::change::{Change, ChangeAct};
+use plimsoll_domain::change::{Change, ChangeAct, Hlc, InvalidHlc};
 use serde_json::Value;
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -118,27 +118,29 @@ fn unreadable(change: &Change, why: &str) -> StoreError {
 }
 
 fn change_in(row: &SqliteRow) -> Result<Change> {
-    let read = || -> std::result::Result<Change, sqlx::Error> {
-        let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
-        let cells: String = row.try_get("cells")?;
-        let cells: Cells = serde_json::from_str(&cells).map_err(|error| decode(error.into()))?;
-        let act: String = row.try_get("act")?;
-        let hlc: String = row.try_get("hlc")?;
-        Ok(Change {
-            seq: row.try_get("seq")?,
-            noun: row.try_get("noun")?,
-            row_id: row.try_get("row_id")?,
-            act: match act.as_str() {
-                "created" => ChangeAct::Created,
-                "deleted" => ChangeAct::Deleted,
-                _ => ChangeAct::Updated,
-            },
-            cells: Value::Object(cells),
-            hlc: hlc
-                .parse()
-                .map_err(|error: plimsoll_domain::change::InvalidHlc| decode(error.into()))?,
-            author: row.try_get("author")?,
-        })
-    };
-    read().map_err(doing("read a change"))
+    decode(row).map_err(doing("read a change"))
+}
+
+fn decode(row: &SqliteRow) -> std::result::Result<Change, sqlx::Error> {
+    let cells: String = row.try_get("cells")?;
+    let cells: Cells =
+        serde_json::from_str(&cells).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let act: String = row.try_get("act")?;
+    let hlc: String = row.try_get("hlc")?;
+    let hlc: Hlc = hlc
+        .parse()
+        .map_err(|error: InvalidHlc| sqlx::Error::Decode(error.into()))?;
+    Ok(Change {
+        seq: row.try_get("seq")?,
+        noun: row.try_get("noun")?,
+        row_id: row.try_get("row_id")?,
+        act: match act.as_str() {
+            "created" => ChangeAct::Created,
+            "deleted" => ChangeAct::Deleted,
+            _ => ChangeAct::Updated,
+        },
+        cells: Value::Object(cells),
+        hlc,
+        author: row.try_get("author")?,
+    })
 }

@@ -111,30 +111,28 @@ pub(crate) fn noun_of<N: Noun>(cells: Cells) -> Result<N> {
 
 /// Reads the cells out of a row of `SELECT *`.
 pub(crate) fn cells_in(table: &Table, row: &SqliteRow) -> Result<Cells> {
-    let read = doing("read a row");
-    let cells = (|| -> std::result::Result<Cells, sqlx::Error> {
-        let mut cells = Cells::with_capacity(table.columns.len() + 2);
-        cells.insert("id".into(), row.try_get::<String, _>("id")?.into());
-        let deleted_at: Option<String> = row.try_get("deleted_at")?;
-        cells.insert("deleted_at".into(), deleted_at.into());
-        for (name, kind) in table.columns {
-            let value = match kind {
-                Kind::Text => Value::from(row.try_get::<Option<String>, _>(*name)?),
-                Kind::Int => Value::from(row.try_get::<Option<i64>, _>(*name)?),
-                Kind::Flag => {
-                    Value::from(row.try_get::<Option<i64>, _>(*name)?.map(|flag| flag != 0))
-                }
-                Kind::Json => match row.try_get::<Option<String>, _>(*name)? {
-                    Some(text) => serde_json::from_str(&text)
-                        .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-                    None => Value::Null,
-                },
-            };
-            cells.insert((*name).into(), value);
-        }
-        Ok(cells)
-    })();
-    cells.map_err(read)
+    decode(table, row).map_err(doing("read a row"))
+}
+
+fn decode(table: &Table, row: &SqliteRow) -> std::result::Result<Cells, sqlx::Error> {
+    let mut cells = Cells::with_capacity(table.columns.len() + 2);
+    cells.insert("id".into(), row.try_get::<String, _>("id")?.into());
+    let deleted_at: Option<String> = row.try_get("deleted_at")?;
+    cells.insert("deleted_at".into(), deleted_at.into());
+    for (name, kind) in table.columns {
+        let value = match kind {
+            Kind::Text => Value::from(row.try_get::<Option<String>, _>(*name)?),
+            Kind::Int => Value::from(row.try_get::<Option<i64>, _>(*name)?),
+            Kind::Flag => Value::from(row.try_get::<Option<i64>, _>(*name)?.map(|flag| flag != 0)),
+            Kind::Json => match row.try_get::<Option<String>, _>(*name)? {
+                Some(text) => serde_json::from_str(&text)
+                    .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+                None => Value::Null,
+            },
+        };
+        cells.insert((*name).into(), value);
+    }
+    Ok(cells)
 }
 
 /// Whether cells carry a tombstone.
