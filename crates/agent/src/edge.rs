@@ -206,7 +206,9 @@ pub async fn adopt(agent: &Agent) {
         return;
     };
     let mut found: Edge = serde_json::from_slice(&text).unwrap_or_default();
-    found.finishing.retain(|number| *number == 0 || runs(*number));
+    found
+        .finishing
+        .retain(|number| *number == 0 || runs(*number));
     if found.serving != 0 && !runs(found.serving) {
         found.serving = 0;
     }
@@ -283,18 +285,31 @@ async fn start_beside(agent: &Agent, number: u16, wanted: Option<&ServiceRecord>
         hash_size: true,
     };
     let common = sites.join("00-common.conf");
-    disk::write_whole(&common, 0o644, nginx::common(ports(number), parts).as_bytes())?;
+    disk::write_whole(
+        &common,
+        0o644,
+        nginx::common(ports(number), parts).as_bytes(),
+    )?;
     let conf = folder.join("nginx.conf");
     let text = nginx::beside(&folder, &site_files::own_settings(agent));
     disk::write_whole(&conf, 0o644, text.as_bytes())?;
     let conf = conf.display().to_string();
-    let tested = program::run("accept the configuration", &["nginx", "-t", "-q", "-c", &conf], None);
-    site_files::refused_is_said(tested.await)?;
+    let argv = ["nginx", "-t", "-q", "-c", &conf];
+    let tested = program::run("accept the configuration", &argv, None).await;
+    site_files::refused_is_said(tested)?;
     let unit = format!("--unit=plimsoll-edge-{number}");
     // In a unit of its own it outlives the agent's restart.
     let argv: Vec<&str> = if under_systemd(agent) {
         vec![
-            "systemd-run", "--quiet", "--collect", &unit, "--", "nginx", "-c", &conf, "-g",
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            &unit,
+            "--",
+            "nginx",
+            "-c",
+            &conf,
+            "-g",
             "daemon off;",
         ]
     } else {

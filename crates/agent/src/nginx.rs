@@ -105,7 +105,10 @@ pub fn site(vhost: &Vhost, ports: Ports) -> String {
     let mut text = String::from("# Written by Plimsoll; changes are overwritten.\n");
     match &vhost.tls {
         None => {
-            let _ = write!(text, "server {{\n{http}    server_name {names};\n{proxy}}}\n");
+            let _ = write!(
+                text,
+                "server {{\n{http}    server_name {names};\n{proxy}}}\n"
+            );
         }
         Some((chain, key)) => {
             let _ = write!(
@@ -149,15 +152,18 @@ pub fn beside(folder: &Path, settings: &Beside) -> String {
         mime_types,
         logs,
     } = settings;
-    let mime_types = mime_types
-        .as_ref()
-        .map_or_else(String::new, |path| format!("    include {};\n", path.display()));
+    let mime_types = mime_types.as_ref().map_or_else(String::new, |path| {
+        format!("    include {};\n", path.display())
+    });
     let (access, error) = match logs {
         Some(logs) => (
             logs.join("access.log").display().to_string(),
             logs.join("error.log").display().to_string(),
         ),
-        None => ("off".to_owned(), folder.join("error.log").display().to_string()),
+        None => (
+            "off".to_owned(),
+            folder.join("error.log").display().to_string(),
+        ),
     };
     let folder = folder.display();
     format!(

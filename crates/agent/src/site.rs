@@ -56,9 +56,13 @@ pub async fn set(
     }
     let before = Before::keep(agent, &record)?;
     let done = install(agent, &mut edge, &record, &site, request, key_pem).await;
-    if let Err(error) = done {
+    if done.is_err() {
         before.restore(agent)?;
-        return Err(error);
+    }
+    if done? == Changed::Reloaded {
+        let line = "nginx was reloaded, because it has sites that are not ours: a client whose \
+                    connection was idle may have to connect again.";
+        replies.log(LogStream::Agent, line).await;
     }
     agent
         .records

@@ -28,7 +28,9 @@ fn entry(agent: &Agent) -> PathBuf {
 
 /// Whether a service's site is in place.
 pub fn installed(agent: &Agent, key: &ServiceKey) -> bool {
-    sites(agent).join(format!("{}.conf", file_stem(key))).exists()
+    sites(agent)
+        .join(format!("{}.conf", file_stem(key)))
+        .exists()
 }
 
 /// Whether this server has IPv6.
@@ -131,7 +133,11 @@ pub fn foreign_sites(agent: &Agent) -> bool {
     let own = entry(agent);
     list(&folder.join("sites-enabled"))
         .into_iter()
-        .chain(list(&folder.join("conf.d")).into_iter().filter(|path| *path != own))
+        .chain(
+            list(&folder.join("conf.d"))
+                .into_iter()
+                .filter(|path| *path != own),
+        )
         .any(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("server")))
 }
 
@@ -142,7 +148,10 @@ pub fn own_settings(agent: &Agent) -> nginx::Beside {
     let user = text
         .lines()
         .find_map(|line| line.trim().strip_prefix("user ")?.strip_suffix(';'))
-        .filter(|user| user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_ ".contains(&b)));
+        .filter(|user| {
+            user.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_ ".contains(&b))
+        });
     let mime_types = folder.join("mime.types");
     let logs = PathBuf::from("/var/log/nginx");
     nginx::Beside {
@@ -154,7 +163,11 @@ pub fn own_settings(agent: &Agent) -> nginx::Beside {
 
 /// Runs the server's nginx with arguments.
 pub async fn nginx(agent: &Agent, doing: &str, more: &[&str]) -> Result<String> {
-    let conf = agent.settings.nginx_conf.as_ref().map(|conf| conf.display().to_string());
+    let conf = agent
+        .settings
+        .nginx_conf
+        .as_ref()
+        .map(|conf| conf.display().to_string());
     let mut argv = vec!["nginx"];
     if let Some(conf) = &conf {
         argv.extend(["-c", conf]);
