@@ -136,6 +136,30 @@ pub(crate) fn process_runs(pid: u32) -> bool {
     }
 }
 
+/// What a process is told.
+pub(crate) enum Signal {
+    /// To end in its own way.
+    End,
+    /// To end now.
+    Kill,
+}
+
+/// Tells a process something; one that is gone is not told.
+#[cfg(unix)]
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let signal = match signal {
+        Signal::End => nix::sys::signal::Signal::SIGTERM,
+        Signal::Kill => nix::sys::signal::Signal::SIGKILL,
+    };
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+    }
+}
+
+/// Tells a process something; one that is gone is not told.
+#[cfg(not(unix))]
+pub(crate) fn signal(_: u32, _: Signal) {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::disk::Disk;
 use super::given;
 use super::namespace::Namespace;
-use crate::command::{Program, process_runs};
+use crate::command::{Program, Signal, process_runs, signal};
 use crate::error::{AtPath, LabError};
 use crate::folder::StateFolder;
 use crate::host::Host;
@@ -314,25 +314,6 @@ impl OwnEngine {
         format!("{}; {}", last("containerd"), last("dockerd"))
     }
 }
-
-enum Signal {
-    End,
-    Kill,
-}
-
-#[cfg(unix)]
-fn signal(pid: u32, signal: Signal) {
-    let signal = match signal {
-        Signal::End => nix::sys::signal::Signal::SIGTERM,
-        Signal::Kill => nix::sys::signal::Signal::SIGKILL,
-    };
-    if let Ok(pid) = i32::try_from(pid) {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
-    }
-}
-
-#[cfg(not(unix))]
-fn signal(_: u32, _: Signal) {}
 
 /// Mount points below a folder, the deepest first.
 fn mounts_below(folder: &Path) -> Vec<PathBuf> {

@@ -6,6 +6,7 @@
 
 mod asking;
 mod control;
+mod lock;
 mod serve;
 
 use std::io::{Read, Seek, SeekFrom};
@@ -106,21 +107,15 @@ pub async fn start(settings: &Settings, say: impl Fn(&str)) -> Result<Running, L
         return Ok(running);
     }
     let log = folder.log();
-    let file = std::fs::File::create(&log).at("write", &log)?;
-    let text = serde_json::to_string(settings).map_err(|error| LabError::State {
-        path: log.clone(),
-        cause: error.to_string(),
-    })?;
-    let program = settings.itself.program.to_string_lossy();
-    let pid = Program::new(&program, "plimsoll")
-        .args(&settings.itself.arguments)
-        .arg("serve")
-        .env(SETTINGS_VARIABLE, text)
-        .detach("start the practice cloud", file)?;
+    // One that is starting already is waited for, and its log is followed from its beginning.
+    let pid = match lock::holder(&folder)? {
+        Some(pid) => pid,
+        None => launch(settings, &log)?,
+    };
     let mut reader = LogReader::open(&log)?;
     let deadline = Instant::now() + READY;
     loop {
-        let ended = !process_runs(pid);
+        let ended = !process_runs(pid) && lock::holder(&folder)?.is_none();
         for line in reader.lines()? {
             if let Some(said) = line.strip_prefix(SAID) {
                 say(said);
@@ -145,6 +140,20 @@ pub async fn start(settings: &Settings, say: impl Fn(&str)) -> Result<Running, L
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+fn launch(settings: &Settings, log: &Path) -> Result<u32, LabError> {
+    let file = std::fs::File::create(log).at("write", log)?;
+    let text = serde_json::to_string(settings).map_err(|error| LabError::State {
+        path: log.to_owned(),
+        cause: error.to_string(),
+    })?;
+    let program = settings.itself.program.to_string_lossy();
+    Program::new(&program, "plimsoll")
+        .args(&settings.itself.arguments)
+        .arg("serve")
+        .env(SETTINGS_VARIABLE, text)
+        .detach("start the practice cloud", file)
 }
 
 /// The facts of the lab on a state folder; `None` when none runs.
@@ -177,6 +186,10 @@ pub async fn stop(settings: &Settings, wipe: Wipe) -> Result<(), LabError> {
                 handle.ask_to_end(wipe != Wipe::No).await?;
             }
             wait_for_end(running.pid).await?;
+        } else if let Some(pid) = lock::holder(&folder)? {
+            // It is starting, or stuck; what it made so far is found by its labels and files.
+            lock::end_holder(pid);
+            wait_for_end(pid).await?;
         }
         if wipe != Wipe::No {
             clear(&folder).await?;

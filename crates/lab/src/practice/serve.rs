@@ -1,7 +1,6 @@
 //! The lab's process: opens the engine, the gateway, the ground and the APIs, and closes them again
 //! in the opposite order.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,11 +9,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::control::{self, End, Handle};
+use super::lock;
 use super::{FAILED, Running, SAID};
 use crate::api::{self, ApiState};
 use crate::droplets::{Book, DockerGround};
 use crate::engine::Engine;
-use crate::error::{AtPath, LabError};
+use crate::error::LabError;
 use crate::folder::{self, StateFolder};
 use crate::gateway;
 use crate::git::{self, GitHost};
@@ -49,7 +49,7 @@ fn say(line: &str) {
 
 async fn run(settings: &Settings) -> Result<(), LabError> {
     let folder = StateFolder::open(&settings.state)?;
-    let _lock = lock(&folder)?;
+    let _lock = lock::take(&folder)?;
     let instance = Instance::of_folder(folder.root());
     let host = Host::read()?;
     let authority = Authority::load_or_create(&folder.authority(), AUTHORITY_NAME)?;
@@ -244,17 +244,6 @@ fn not_listening(error: std::io::Error) -> LabError {
         doing: "listen on the loopback address".into(),
         cause: error.to_string(),
     }
-}
-
-/// Keeps a second process off the same state folder for as long as the file is open.
-fn lock(folder: &StateFolder) -> Result<std::fs::File, LabError> {
-    let path: PathBuf = folder.root().join("lock");
-    let file = std::fs::File::create(&path).at("write", &path)?;
-    file.try_lock().map_err(|_| LabError::State {
-        path,
-        cause: "another practice cloud is running on this folder".into(),
-    })?;
-    Ok(file)
 }
 
 async fn signalled() {
