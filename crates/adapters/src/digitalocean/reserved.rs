@@ -1,7 +1,7 @@
 //! Reserved addresses.
 
 use super::{actions, errors, list, wire};
-use crate::http::{Answer, Call, Session};
+use crate::http::{Answer, Call, Refused, Session};
 use plimsoll_engine::ports::{PortResult, ReservedIp};
 use serde_json::json;
 use std::collections::HashSet;
@@ -53,34 +53,43 @@ pub(super) async fn assign(session: &Session, ip: &str, droplet_id: Option<u64>)
             json!({"type": "unassign"}),
         ),
     };
-    let look = Call::get(format!("look up the address {ip}"), &["reserved_ips", ip])
-        .needs(&["reserved_ip:read"]);
     // Assigning twice is assigning once, so a POST whose fate is unknown may simply be repeated.
     let call = Call::post(doing, &["reserved_ips", ip, "actions"], body)
         .repeatable()
         .needs(&["reserved_ip:update"]);
     let mut patience = actions::Patience::new(session);
     loop {
-        let answer = session.must(&look).await?;
-        let now: ReservedIp = session
-            .read::<wire::Reserved>(&look, &answer, "reserved_ip")?
-            .into();
-        if now.droplet_id == droplet_id {
+        if points_at(session, ip, droplet_id).await? {
             return Ok(());
         }
-        match session.ask(&call).await {
+        let refused = match session.ask(&call).await {
             Ok(answer) => {
                 let action = session.read(&call, &answer, "action")?;
                 let path = ["reserved_ips", ip, "actions"];
                 return actions::follow(session, &call.doing, &path, action, actions::POWER_MS)
                     .await;
             }
-            Err(crate::http::Refused::Answer(answer))
-                if errors::is_pending_event(&answer) && patience.is_left() =>
-            {
+            Err(refused) => refused,
+        };
+        match &refused {
+            Refused::Answer(answer) if errors::is_pending_event(answer) && patience.is_left() => {
                 patience.pause().await;
             }
-            Err(refused) => return Err(session.failure(&call, &refused)),
+            // The request that was cut off has done it in the meantime, so its repetition is
+            // refused: an address cannot be given twice.
+            Refused::Answer(_) if points_at(session, ip, droplet_id).await? => return Ok(()),
+            _ => return Err(session.failure(&call, &refused)),
         }
     }
+}
+
+/// Whether an address points at this droplet, or at none.
+async fn points_at(session: &Session, ip: &str, droplet_id: Option<u64>) -> PortResult<bool> {
+    let call = Call::get(format!("look up the address {ip}"), &["reserved_ips", ip])
+        .needs(&["reserved_ip:read"]);
+    let answer = session.must(&call).await?;
+    let now: ReservedIp = session
+        .read::<wire::Reserved>(&call, &answer, "reserved_ip")?
+        .into();
+    Ok(now.droplet_id == droplet_id)
 }
