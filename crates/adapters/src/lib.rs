@@ -1,15 +1,19 @@
-//! Plimsoll: adapters.
+//! The outside world as the engine sees it: one module an outside system, each implementing a port
+//! of [`plimsoll_engine::ports`]. [`desktop()`] puts them together.
 
+pub mod agent;
 pub mod clock;
 pub mod cloudflare;
+mod desktop;
 pub mod digitalocean;
 pub mod docker;
-pub mod git;
+mod git;
 pub mod http;
 pub mod keychain;
 pub mod keys;
-pub mod agent;
 pub mod outside;
 pub mod sources;
 pub mod ssh;
 pub mod tokens;
+
+pub use desktop::{AskPassphrase, Settings, desktop};
