@@ -64,7 +64,7 @@ pub fn plan_text(plan: &Plan) -> String {
 /// Runs a job to its end, showing each step. Ctrl-C asks it to stop and to take back what it did;
 /// a second one leaves it interrupted.
 pub async fn run(engine: &Engine, output: Output, job_id: JobId) -> Answer<Job> {
-    let mut events = Box::pin(engine.watch(job_id));
+    let mut events = Box::pin(engine.watch(job_id).await?);
     let running = engine.run(job_id);
     tokio::pin!(running);
     let mut screen = Screen::new(output);
@@ -72,11 +72,11 @@ pub async fn run(engine: &Engine, output: Output, job_id: JobId) -> Answer<Job> 
     loop {
         tokio::select! {
             biased;
-            Some(event) = events.next() => screen.show(event),
+            Some(event) = events.next() => screen.show(event?),
             job = &mut running => {
                 let job = job?;
                 while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(300), events.next()).await {
-                    screen.show(event);
+                    screen.show(event?);
                 }
                 screen.close();
                 return Ok(job);
@@ -96,10 +96,10 @@ pub async fn run(engine: &Engine, output: Output, job_id: JobId) -> Answer<Job> 
 
 /// Watches a job that another process may run, until it ends.
 pub async fn follow(engine: &Engine, output: Output, job_id: JobId) -> Answer<Job> {
-    let mut events = Box::pin(engine.watch(job_id));
+    let mut events = Box::pin(engine.watch(job_id).await?);
     let mut screen = Screen::new(output);
     while let Some(event) = events.next().await {
-        screen.show(event);
+        screen.show(event?);
     }
     screen.close();
     Ok(engine.job(job_id).await?)
@@ -131,8 +131,8 @@ impl Screen {
 
     fn show(&mut self, event: JobEvent) {
         match event {
-            JobEvent::Step(step) => self.step(&step),
-            JobEvent::Log(line) => self.line(&format!("      {}", line.text)),
+            JobEvent::Step { step } => self.step(&step),
+            JobEvent::Log { line } => self.line(&format!("      {}", line.text)),
             JobEvent::Bytes { done, total, .. } => {
                 if let Some(spinner) = &self.spinner {
                     let of = total
@@ -147,7 +147,7 @@ impl Screen {
                     .unwrap_or_default();
                 self.line(&format!("  … waits for “{}”{by}", on.title));
             }
-            JobEvent::Job(_) => {}
+            JobEvent::Job { .. } => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! Bad input: each gets its cause and a next step, and nothing is lost.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Bad days: the desktop is killed, the connection is cut, the server reboots, two people deploy.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use serde_json::Value;

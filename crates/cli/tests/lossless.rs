@@ -1,6 +1,8 @@
 //! Not one request fails across a deployment, a rollback and a configuration change, for a client
 //! that keeps its connection and never retries.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use plimsoll_lab::practice;

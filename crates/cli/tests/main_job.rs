@@ -1,5 +1,7 @@
 //! The promise in one piece: provision, deploy, HTTPS, a broken release, a good one, rollback.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::fs;

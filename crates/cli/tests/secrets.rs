@@ -1,6 +1,8 @@
 //! A secret planted in every place that takes one is found afterwards in no log, event, process
 //! list, image, error or database page.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::{

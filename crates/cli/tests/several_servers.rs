@@ -1,5 +1,7 @@
 //! One environment on two servers: built once, switched together, rolled back together.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::{fs, time::Instant};

@@ -26,7 +26,7 @@ pub struct AuditFilter {
 }
 
 /// What a verification of the audit log found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct AuditReport {
     /// How many entries were checked.
     pub entries: u64,

@@ -1,5 +1,6 @@
-//! What the README's two commands call: `cargo xtask demo` and `cargo xtask test`.
+//! What the README's commands call: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
 
+mod bench;
 mod demo;
 mod practice;
 mod run;
@@ -13,6 +14,8 @@ const USAGE: &str = "\
 cargo xtask demo          the main job on the practice cloud, from nothing to a rollback
   --keep                  leave it running also where there is no display
 cargo xtask test [NAME]   every test, with what it needs
+cargo xtask bench         what we promise about speed, measured and written to BENCHMARKS.md
+  --quick                 everything once, to see that the measuring works
 cargo xtask setup         only install and build what is missing";
 
 fn main() -> ExitCode {
@@ -34,6 +37,8 @@ fn act(arguments: &[String]) -> Done {
         Some(("test", filter)) => test::test(filter),
         Some(("demo", [])) => demo::demo(false),
         Some(("demo", [keep])) if keep == "--keep" => demo::demo(true),
+        Some(("bench", [])) => bench::bench(false),
+        Some(("bench", [quick])) if quick == "--quick" => bench::bench(true),
         Some(("setup", [])) => setup::packages().and_then(|()| setup::build()).map(|_| ()),
         _ => Err(Trouble(USAGE.to_owned())),
     }

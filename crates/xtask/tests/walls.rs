@@ -1,6 +1,8 @@
 //! The walls of the house, checked on every run: who may import whom, what is named where, and
 //! which versions are safe.
 
+#![allow(clippy::unwrap_used)]
+
 use regex::Regex;
 use std::{
     collections::{BTreeMap, BTreeSet},

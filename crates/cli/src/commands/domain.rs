@@ -8,7 +8,7 @@ use crate::{
     output::table,
 };
 use plimsoll_domain::dns::HostName;
-use plimsoll_engine::DomainAddRequest;
+use plimsoll_engine::{DomainAddRequest, DomainRemoveRequest};
 
 /// `plimsoll domain …`
 pub async fn run(verb: DomainVerb, desk: &Desk) -> Answer {
@@ -57,7 +57,7 @@ pub async fn run(verb: DomainVerb, desk: &Desk) -> Answer {
         }
         DomainVerb::Remove { host, approval } => {
             let domain = desk.engine.domain_named(&host_name(&host)?).await?;
-            let plan = desk.engine.plan_domain_remove(domain.id).await?;
+            let plan = desk.engine.plan_domain_remove(DomainRemoveRequest { domain_id: domain.id }).await?;
             desk.carry_out(plan, &approval).await?;
         }
         DomainVerb::Check { host, path } => {

@@ -62,7 +62,8 @@ pub async fn run(verb: VariableVerb, desk: &Desk) -> Answer {
             desk.output.answer(&imported, |imported| {
                 format!(
                     "Set {} variables and {} secrets.",
-                    imported.plain, imported.secret
+                    imported.plain.len(),
+                        imported.secret.len()
                 )
             });
         }

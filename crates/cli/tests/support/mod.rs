@@ -1,6 +1,6 @@
 //! A person at a desk, for tests: a home of their own, the practice cloud, and the command.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use serde_json::Value;
 use std::{
