@@ -13,4 +13,5 @@ mod driver;
 mod filtering;
 mod malformed;
 mod memory_ground;
+mod resolved;
 mod walk;
