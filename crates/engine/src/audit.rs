@@ -53,3 +53,38 @@ impl Auditor {
         Ok(entry)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::tests::world::{FakeClock, open_store};
+    use plimsoll_domain::Secret;
+    use plimsoll_store::{AuditFilter, Page};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn an_act_is_recorded_without_its_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FakeClock::default());
+        let store = open_store(folder.path(), &clock).await;
+        let redactor = Arc::new(Redactor::new());
+        redactor.learn(&Secret::new("dop_v1_token"));
+        let auditor = Auditor::new(clock, redactor);
+        for number in 0..3 {
+            let details = json!({"token": "dop_v1_token", "number": number});
+            auditor
+                .record_before(&store, "account.connect", "account:dop_v1_token", details)
+                .await
+                .unwrap();
+        }
+        let found = store
+            .audit(&AuditFilter::default(), &Page::default())
+            .await
+            .unwrap();
+        assert_eq!(found.items.len(), 3);
+        assert_eq!(found.items[0].details, json!({"token": "***", "number": 2}));
+        assert_eq!(found.items[0].subject, "account:***");
+        let report = store.verify_audit().await.unwrap();
+        assert_eq!((report.entries, report.broken), (3, vec![]));
+    }
+}

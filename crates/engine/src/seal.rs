@@ -176,31 +176,11 @@ fn lost(why: &str) -> PortError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::tests::world::{FakeClock, open_store};
     use async_trait::async_trait;
     use plimsoll_domain::Timestamp;
-    use plimsoll_store::Opening;
     use proptest::prelude::*;
-    use std::{
-        collections::BTreeMap,
-        sync::{
-            Mutex,
-            atomic::{AtomicU64, Ordering},
-        },
-    };
-
-    #[derive(Default)]
-    struct Still(AtomicU64);
-    #[async_trait]
-    impl Clock for Still {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(0)
-        }
-        fn entropy(&self, bytes: &mut [u8]) {
-            let drawn = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
-            bytes[..8].copy_from_slice(&drawn);
-        }
-        async fn sleep_ms(&self, _: u64) {}
-    }
+    use std::{collections::BTreeMap, sync::Mutex};
 
     #[derive(Default)]
     struct Entries(Mutex<BTreeMap<String, Secret>>);
@@ -219,17 +199,6 @@ mod tests {
         }
     }
 
-    async fn store(folder: &std::path::Path) -> Store {
-        Store::open(Opening {
-            folder: folder.to_owned(),
-            new_device: "d".into(),
-            author: "ada@laptop".into(),
-            now: Arc::new(|| Timestamp::from_millis(0)),
-        })
-        .await
-        .unwrap()
-    }
-
     fn place(number: u8, name: &str) -> Place {
         let now = Timestamp::from_millis(i64::from(number));
         Place::variable(
@@ -242,9 +211,9 @@ mod tests {
     #[tokio::test]
     async fn the_data_key_is_made_once_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let store = store(folder.path()).await;
+        let clock = Arc::new(FakeClock::default());
+        let store = open_store(folder.path(), &clock).await;
         let keychain = Entries::default();
-        let clock = Arc::new(Still::default());
         let secret = Secret::new("hunter2");
         let first = Sealer::open(&store, &keychain, clock.clone())
             .await
@@ -283,7 +252,7 @@ mod tests {
     fn sealer() -> Sealer {
         Sealer {
             cipher: Arc::new(Aes256Gcm::new(&[7; 32].into())),
-            clock: Arc::new(Still::default()),
+            clock: Arc::new(FakeClock::default()),
         }
     }
 

@@ -13,7 +13,7 @@ mod watch;
 mod work;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use runner::{Limits, Runner};
 pub use watch::JobEvent;

@@ -121,6 +121,45 @@ async fn killed_while_a_failure_is_undone_it_goes_on_undoing() {
 }
 
 #[tokio::test]
+async fn killed_again_and_again_a_job_still_gets_to_its_end_once() {
+    for points in [12, 17] {
+        let folder = folder_in_memory();
+        let world = World::with(&[]);
+        let manners = [("d", Manner::FailsForAWhile(1))];
+        let plan = plan(1, "web", &manners);
+        let process = Process::start(folder.path(), maker(&world)).await;
+        let id = put(&process.store, 1, &plan, OnFailure::Undo).await;
+        process.die().await;
+        let mut deaths = 0;
+        loop {
+            let killer = Killer::at(points);
+            let mut doomed = maker(&world);
+            doomed.killer = Some(killer.clone());
+            let process = Process::start(folder.path(), doomed).await;
+            if process.job(id).await.status == JobStatus::Interrupted {
+                process.runner.resume(id).await.unwrap();
+            }
+            let ended = tokio::select! {
+                biased;
+                () = killer.dead.notified() => None,
+                status = process.run(id) => Some(status),
+            };
+            process.die().await;
+            match ended {
+                Some(status) => {
+                    assert_eq!(status, JobStatus::Succeeded);
+                    break;
+                }
+                None => deaths += 1,
+            }
+            assert!(deaths < 50, "it makes no headway");
+        }
+        assert!(deaths > 2, "only {deaths} deaths");
+        assert_eq!(world.list(), ALL);
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_was_only_waiting_when_its_process_died_is_interrupted_too() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::with(&[]);

@@ -3,4 +3,4 @@
 mod ends;
 mod kill;
 mod lines;
-mod world;
+pub(crate) mod world;

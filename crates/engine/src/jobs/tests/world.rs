@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 
 /// A clock that goes on only when somebody sleeps by it or pushes it.
 #[derive(Default)]
-pub(super) struct FakeClock {
+pub(crate) struct FakeClock {
     now: AtomicI64,
     drawn: AtomicU64,
     pub(super) slept: Mutex<Vec<u64>>,
@@ -56,6 +56,19 @@ impl Clock for FakeClock {
         self.push(ms);
         tokio::task::yield_now().await;
     }
+}
+
+/// A store in a folder that others may share.
+pub(crate) async fn open_store(folder: &Path, clock: &Arc<FakeClock>) -> Store {
+    let clock = clock.clone();
+    Store::open(Opening {
+        folder: folder.to_owned(),
+        new_device: "device".into(),
+        author: "ada@laptop".into(),
+        now: Arc::new(move || clock.now()),
+    })
+    .await
+    .unwrap()
 }
 
 /// How an act of the fake world behaves.
@@ -311,17 +324,7 @@ impl Process {
 
     pub(super) async fn start_with(folder: &Path, maker: Maker, limits: Limits) -> Self {
         let clock = maker.clock.clone();
-        let store = Store::open(Opening {
-            folder: folder.to_owned(),
-            new_device: "device".into(),
-            author: "ada@laptop".into(),
-            now: {
-                let clock = clock.clone();
-                Arc::new(move || clock.now())
-            },
-        })
-        .await
-        .unwrap();
+        let store = open_store(folder, &clock).await;
         let redactor = Arc::new(Redactor::new());
         let checkpoint = maker.killer.as_ref().map(Killer::checkpoint);
         let runner = Runner::open_with(
