@@ -77,7 +77,7 @@ async fn ask_for_everything(stage: &Stage, id: u64, ip: &str, round: usize) -> V
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_scope_a_digitalocean_token_lacks_it_is_named() {
-    let stage = Stage::open().await;
+    let stage = Stage::at_once().await;
     let (compute, account) = (&stage.compute, &stage.digitalocean);
     let key = compute.ensure_ssh_key(account, "k", KEY).await.unwrap();
     let id = compute

@@ -19,7 +19,7 @@ use plimsoll_domain::{
     server::{Endpoint, Provider, ProviderAccount},
 };
 use plimsoll_engine::ports::{Clock, Keychain, PortResult, token_entry};
-use plimsoll_lab::api::{ApiState, LimitSettings, Options, router, serve};
+use plimsoll_lab::api::{ApiState, Delays, LimitSettings, Options, router, serve};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
@@ -192,17 +192,29 @@ pub fn at(url: &str) -> Endpoint {
 impl Stage {
     /// A practice cloud with generous limits.
     pub async fn open() -> Self {
-        let generous = LimitSettings {
+        Self::with(Self::generous()).await
+    }
+
+    /// A practice cloud in which things happen at once.
+    pub async fn at_once() -> Self {
+        Self::with(Options {
+            delays: Delays::NONE,
+            ..Self::generous()
+        })
+        .await
+    }
+
+    fn generous() -> Options {
+        let limits = LimitSettings {
             digitalocean_hour: 100_000,
             digitalocean_minute: 100_000,
             digitalocean_key_lists: 100_000,
             cloudflare_five_minutes: 100_000,
         };
-        Self::with(Options {
-            limits: generous,
+        Options {
+            limits,
             ..Options::default()
-        })
-        .await
+        }
     }
 
     pub async fn with(options: Options) -> Self {
