@@ -1,0 +1,14 @@
+//! The use cases against small stand-ins for the outside world.
+
+mod cloud;
+mod deploying;
+mod domains;
+mod fakes;
+mod faults;
+mod fleet;
+mod hosts;
+mod projects;
+mod provisioning;
+mod resuming;
+mod secrets;
+mod world;

@@ -1,0 +1,161 @@
+//! The process ends in the middle of a call; the next one resumes or undoes.
+
+use crate::{
+    fakes::Faults,
+    world::{Spot, World, name},
+};
+use plimsoll_domain::{
+    JobId,
+    job::JobStatus,
+    server::{Provider, ServerState},
+};
+use std::{sync::Arc, time::Duration};
+
+/// Runs a job until it hangs in a call of this name, and ends the process there.
+async fn cut(world: &mut World, id: JobId, call: &str) {
+    *world.faults.hang.lock().unwrap() = Some(call.to_owned());
+    world.faults.clear();
+    let engine = world.engine.clone();
+    let run = tokio::spawn(async move { engine.run(id).await });
+    reached(&world.faults, call).await;
+    world.engine.close().await.unwrap();
+    run.abort();
+    *world.faults.hang.lock().unwrap() = None;
+    world.reopen().await;
+    let interrupted = world.engine.interrupted().await.unwrap();
+    assert_eq!(
+        interrupted.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [id]
+    );
+}
+
+async fn reached(faults: &Arc<Faults>, call: &str) {
+    for _ in 0..2_000 {
+        if faults.calls.lock().unwrap().iter().any(|c| c == call) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("{call} was never called");
+}
+
+async fn approved_provisioning(world: &World) -> JobId {
+    let account = world.account(Provider::Digitalocean, "do").await;
+    let plan = world
+        .engine
+        .plan_provision(world.provision(account, "web-1"))
+        .await
+        .unwrap();
+    world.engine.approve(plan.id).await.unwrap().id
+}
+
+async fn approved_deployment(world: &World) -> (Spot, JobId) {
+    let ids = world.servers(&["a", "b"]).await;
+    let spot = world.service(ids, Default::default()).await;
+    world.deploy(spot).await;
+    world.edit("two");
+    let plan = world.plan_deploy(spot).await.unwrap();
+    (spot, world.engine.approve(plan.id).await.unwrap().id)
+}
+
+#[tokio::test]
+async fn a_provisioning_that_was_cut_off_resumes_without_a_second_machine() {
+    for call in [
+        "create_droplet",
+        "droplet",
+        "run ssh-keygen",
+        "run systemctl",
+        "run timeout",
+        "write_file",
+        "ensure",
+        "put_firewall",
+    ] {
+        let mut world = World::new().await;
+        let id = approved_provisioning(&world).await;
+        cut(&mut world, id, call).await;
+        world.engine.resume(id).await.unwrap();
+        let job = world.engine.run(id).await.unwrap();
+        assert_eq!(job.status, JobStatus::Succeeded, "{call}: {:?}", job.error);
+        assert_eq!(
+            world.cloud.state.lock().unwrap().droplets.len(),
+            1,
+            "{call}"
+        );
+        let server = world.engine.server_named(&name("web-1")).await.unwrap();
+        assert_eq!(server.state, ServerState::Ready);
+    }
+}
+
+#[tokio::test]
+async fn a_provisioning_that_was_cut_off_is_undone_whole() {
+    for call in ["create_droplet", "run ssh-keygen", "put_firewall"] {
+        let mut world = World::new().await;
+        let id = approved_provisioning(&world).await;
+        cut(&mut world, id, call).await;
+        world.engine.undo(id).await.unwrap();
+        world.engine.run(id).await.unwrap();
+        let state = world.cloud.state.lock().unwrap();
+        assert!(
+            state.droplets.is_empty() && state.firewalls.is_empty(),
+            "{call}"
+        );
+        drop(state);
+        assert!(world.engine.servers().await.unwrap().is_empty(), "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_that_was_cut_off_resumes_or_is_undone_at_any_call() {
+    for call in [
+        "ask sync_context",
+        "ask build",
+        "ask layers",
+        "export",
+        "ask load",
+        "ask deploy",
+        "ask commit",
+    ] {
+        for undo in [false, true] {
+            let mut world = World::new().await;
+            let (spot, id) = approved_deployment(&world).await;
+            let before = world.serves("10.0.0.1");
+            cut(&mut world, id, call).await;
+            if undo {
+                world.engine.undo(id).await.unwrap();
+            } else {
+                world.engine.resume(id).await.unwrap();
+            }
+            let job = world.engine.run(id).await.unwrap();
+            let after = [world.serves("10.0.0.1"), world.serves("10.0.0.3")];
+            assert_eq!(after[0], after[1], "{call}, undo {undo}");
+            assert_eq!(
+                after[0] == before,
+                undo,
+                "{call}, undo {undo}: {:?}",
+                job.error
+            );
+            let releases = world
+                .engine
+                .releases(spot.environment, spot.service)
+                .await
+                .unwrap();
+            assert_eq!(releases.len(), if undo { 1 } else { 2 });
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_deployment_changes_nothing() {
+    let world = World::new().await;
+    let (_, id) = approved_deployment(&world).await;
+    let before = world.serves("10.0.0.1");
+    *world.faults.hang.lock().unwrap() = Some("ask deploy".to_owned());
+    world.faults.clear();
+    let engine = world.engine.clone();
+    let run = tokio::spawn(async move { engine.run(id).await.unwrap() });
+    reached(&world.faults, "ask deploy").await;
+    world.engine.cancel(id).await.unwrap();
+    let job = run.await.unwrap();
+    assert_eq!(job.status, JobStatus::Cancelled, "{:?}", job.error);
+    assert_eq!(world.serves("10.0.0.1"), before);
+}
