@@ -207,6 +207,50 @@ async fn a_droplets_fault_reaches_the_ground() {
 }
 
 #[tokio::test]
+async fn a_zone_that_is_pending_is_listed_and_does_not_resolve() {
+    let lab = Lab::new().await;
+    let wish = json!({"name": "Pending.test", "status": "pending"});
+    lab.control("POST", "/zones", Some(wish.clone()))
+        .await
+        .expect(201);
+    lab.control("POST", "/zones", Some(wish)).await.expect(409);
+    for bad in ["nodots", "two words.test", "a..test", "$(x).test"] {
+        let wish = json!({"name": bad});
+        lab.control("POST", "/zones", Some(wish)).await.expect(422);
+    }
+    let found = lab
+        .flare("GET", "/zones?name=pending.test&status=pending", None)
+        .await;
+    let zone = found.expect(200)["result"][0].take();
+    assert_eq!(zone["status"], "pending");
+    assert_eq!(zone["activated_on"], Value::Null);
+    let published = lab.ground.land(|land| land.zones.clone());
+    let names: Vec<&str> = published.iter().map(|zone| zone.name.as_str()).collect();
+    assert_eq!(names, ["plimsoll.test"]);
+}
+
+#[tokio::test]
+async fn a_token_that_was_withdrawn_opens_nothing() {
+    let lab = Lab::new().await;
+    let wish = json!({"cloud": "digitalocean"});
+    let made = lab.control("POST", "/tokens", Some(wish)).await.expect(201);
+    let token = made["token"].as_str().unwrap();
+    lab.call(token, "GET", "/v2/account", None)
+        .await
+        .expect(200);
+    let path = format!("/tokens/{}", made["id"].as_str().unwrap());
+    lab.control("DELETE", &path, None).await.expect(204);
+    lab.control("DELETE", &path, None).await.expect(404);
+    lab.call(token, "GET", "/v2/account", None)
+        .await
+        .expect(401);
+    let nowhere = json!({"cloud": "cloudflare", "account": "none"});
+    lab.control("POST", "/tokens", Some(nowhere))
+        .await
+        .expect(404);
+}
+
+#[tokio::test]
 async fn everything_is_there_after_a_restart() {
     let lab = Lab::new().await;
     let id = lab.droplet("kept", &["kept"]).await;
