@@ -176,14 +176,3 @@ async fn a_file_held_by_another_process_is_waited_for() {
     written.unwrap();
     assert_eq!(read(&vault, "a").await.as_deref(), Some("1"));
 }
-
-#[tokio::test]
-async fn a_passphrase_in_the_environment_chooses_the_vault() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("vault.json");
-    let given = |name: &str| (name == "PLIMSOLL_PASSPHRASE").then(|| "pass".into());
-    let chosen =
-        crate::keychain::keychain_from(given, path.clone(), Arc::new(SystemClock)).unwrap();
-    chosen.set("a", &Secret::new("1")).await.unwrap();
-    assert_eq!(read(&vault(&path, "pass"), "a").await.as_deref(), Some("1"));
-}
