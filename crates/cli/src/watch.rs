@@ -42,11 +42,9 @@ pub fn plan_text(plan: &Plan) -> String {
             let after = change.after.as_ref().unwrap_or(&none);
             let _ = write!(text, "\n       {}: {before} → {after}", change.subject);
         }
-        match &step.undo {
-            Some(undo) => write!(text, "\n       undo: {undo}"),
-            None => write!(text, "\n       cannot be undone"),
+        if let Some(undo) = &step.undo {
+            let _ = write!(text, "\n       undo: {undo}");
         }
-        .unwrap_or_default();
     }
     let _ = write!(
         text,
@@ -64,7 +62,7 @@ pub fn plan_text(plan: &Plan) -> String {
 /// Runs a job to its end, showing each step. Ctrl-C asks it to stop and to take back what it did;
 /// a second one leaves it interrupted.
 pub async fn run(engine: &Engine, output: Output, job_id: JobId) -> Answer<Job> {
-    let mut events = Box::pin(engine.watch(job_id).await?);
+    let mut events = Box::pin(engine.watch(job_id).await?.fuse());
     let running = engine.run(job_id);
     tokio::pin!(running);
     let mut screen = Screen::new(output);
@@ -96,7 +94,7 @@ pub async fn run(engine: &Engine, output: Output, job_id: JobId) -> Answer<Job> 
 
 /// Watches a job that another process may run, until it ends.
 pub async fn follow(engine: &Engine, output: Output, job_id: JobId) -> Answer<Job> {
-    let mut events = Box::pin(engine.watch(job_id).await?);
+    let mut events = Box::pin(engine.watch(job_id).await?.fuse());
     let mut screen = Screen::new(output);
     while let Some(event) = events.next().await {
         screen.show(event?);

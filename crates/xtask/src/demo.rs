@@ -44,6 +44,14 @@ pub fn demo(keep: bool) -> Done {
             "ship",
         ])?;
         let folder = demo.app.to_string_lossy();
+        let settings = [
+            "--port",
+            "8000",
+            "--health-path",
+            "/healthz",
+            "--health-start",
+            "10",
+        ];
         let service = ["service", "create", "hello/web", "--folder", &folder];
         demo.call(
             &[

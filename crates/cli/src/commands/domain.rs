@@ -57,7 +57,12 @@ pub async fn run(verb: DomainVerb, desk: &Desk) -> Answer {
         }
         DomainVerb::Remove { host, approval } => {
             let domain = desk.engine.domain_named(&host_name(&host)?).await?;
-            let plan = desk.engine.plan_domain_remove(DomainRemoveRequest { domain_id: domain.id }).await?;
+            let plan = desk
+                .engine
+                .plan_domain_remove(DomainRemoveRequest {
+                    domain_id: domain.id,
+                })
+                .await?;
             desk.carry_out(plan, &approval).await?;
         }
         DomainVerb::Check { host, path } => {

@@ -10,8 +10,8 @@ use crate::{
 };
 use plimsoll_domain::{ServerId, name::Name};
 use plimsoll_engine::{
-    AdoptRequest, BaseSnapshotRequest, DestroyRequest, DestroyTarget, ImageChoice, PowerRequest, ProvisionRequest,
-    SnapshotRequest,
+    AdoptRequest, BaseSnapshotRequest, DestroyRequest, DestroyTarget, ImageChoice, PowerRequest,
+    ProvisionRequest, SnapshotRequest,
 };
 use serde_json::json;
 
@@ -100,7 +100,10 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
         }
         ServerVerb::Power { name, to } => {
             let on = matches!(to, Power::On);
-            let request = PowerRequest { server_id: id(desk, &name).await?, on };
+            let request = PowerRequest {
+                server_id: id(desk, &name).await?,
+                on,
+            };
             let plan = desk.engine.plan_power(request).await?;
             desk.work(desk.engine.approve(plan.id).await?.id).await
         }
@@ -110,7 +113,10 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
             approval,
         } => {
             let label = label.as_deref().map(Name::parse).transpose()?;
-            let request = SnapshotRequest { server_id: id(desk, &name).await?, label };
+            let request = SnapshotRequest {
+                server_id: id(desk, &name).await?,
+                label,
+            };
             let plan = desk.engine.plan_snapshot(request).await?;
             desk.carry_out(plan, &approval).await
         }
@@ -121,7 +127,9 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
             approval,
         } => {
             let target = match account {
-                None => DestroyTarget::Server { server_id: id(desk, &name).await? },
+                None => DestroyTarget::Server {
+                    server_id: id(desk, &name).await?,
+                },
                 Some(account) => DestroyTarget::Machine {
                     account_id: account::named(desk, &account).await?,
                     name,

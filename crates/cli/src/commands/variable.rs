@@ -63,7 +63,7 @@ pub async fn run(verb: VariableVerb, desk: &Desk) -> Answer {
                 format!(
                     "Set {} variables and {} secrets.",
                     imported.plain.len(),
-                        imported.secret.len()
+                    imported.secret.len()
                 )
             });
         }
