@@ -4,17 +4,20 @@ use crate::{Result, StoreError, error::doing};
 use plimsoll_domain::Timestamp;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// How many backups are kept.
-const KEPT: usize = 8;
+/// How many of the newest backups are kept.
+const NEWEST: usize = 6;
+/// Of how many days the newest backup is kept besides.
+const DAYS: usize = 7;
 /// A backup that is not finished after this long never will be.
 const ABANDONED: Duration = Duration::from_secs(3_600);
-/// A store that is opened gets a new backup when its newest is older, ms.
-pub(crate) const INTERVAL_MS: i64 = 24 * 3_600_000;
+/// An opened store that was written since its newest backup gets a new one when that is older, ms.
+const INTERVAL_MS: i64 = 3_600_000;
 
 /// Writes a backup and proves that it can be restored: it opens, passes its check, and holds the
 /// same number of changes.
@@ -25,7 +28,9 @@ pub(crate) async fn back_up(
     why: &str,
 ) -> Result<PathBuf> {
     fs::create_dir_all(folder).map_err(|source| failed("create", folder, source))?;
-    let name = format!("{}-{why}.db", now.to_string().replace(':', "-"));
+    let wanted = changes(connection).await?;
+    let stamp = now.to_string().replace(':', "-");
+    let name = format!("{stamp}-{wanted}-{why}.db");
     // Two processes may back up in the same millisecond.
     let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
     remove_if_there(&partial)?;
@@ -36,22 +41,21 @@ pub(crate) async fn back_up(
         .execute(&mut *connection)
         .await
         .map_err(doing("write a backup"))?;
-    let wanted = changes(connection).await?;
     let bad = |evidence: String| StoreError::BadBackup {
         path: partial.clone(),
         evidence,
     };
     let found = examine(&partial).await.map_err(bad)?;
-    // Another process may have written between the copy and the count: only a loss is wrong.
-    if found > wanted {
+    // Another process may have written between the count and the copy: only a loss is wrong.
+    if found < wanted {
         return Err(bad(format!("{found} changes instead of {wanted}")));
     }
     let file = fs::File::open(&partial).map_err(|source| failed("open", &partial, source))?;
     file.sync_all()
         .map_err(|source| failed("sync", &partial, source))?;
     fs::rename(&partial, &finished).map_err(|source| failed("rename", &partial, source))?;
-    for old in list(folder)?.into_iter().skip(KEPT) {
-        remove_if_there(&old)?;
+    for old in superfluous(&list(folder)?) {
+        remove_if_there(old)?;
     }
     Ok(finished)
 }
@@ -86,15 +90,48 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// When the newest backup was made.
-pub(crate) fn newest_at(folder: &Path) -> Result<Option<Timestamp>> {
-    let newest = list(folder)?.into_iter().next();
-    Ok(newest.and_then(|path| {
-        let name = path.file_name()?.to_str()?;
-        let stamp = name.get(..24)?;
-        let (day, time) = stamp.split_once('T')?;
-        format!("{day}T{}", time.replace('-', ":")).parse().ok()
-    }))
+/// Backups that need not be kept, of all, newest first.
+fn superfluous(all: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut days = BTreeSet::new();
+    let mut out = Vec::new();
+    for (index, path) in all.iter().enumerate() {
+        let first_of_day = day(path).is_some_and(|day| days.insert(day.to_owned()));
+        if index >= NEWEST && !(first_of_day && days.len() <= DAYS) {
+            out.push(path);
+        }
+    }
+    out
+}
+
+/// Whether the newest backup is older than an hour and lacks changes.
+pub(crate) async fn is_due(
+    connection: &mut SqliteConnection,
+    folder: &Path,
+    now: Timestamp,
+) -> Result<bool> {
+    let Some(newest) = list(folder)?.into_iter().next() else {
+        return Ok(true);
+    };
+    let recent = made_at(&newest).is_some_and(|made| now.since_ms(made) < INTERVAL_MS);
+    if recent {
+        return Ok(false);
+    }
+    Ok(held_changes(&newest) != Some(changes(connection).await?))
+}
+
+/// Backups are called `2026-11-21T09-00-00.000Z-{last change}-{why}.db`.
+fn day(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()?.get(..10)
+}
+
+fn made_at(path: &Path) -> Option<Timestamp> {
+    let (day, time) = path.file_name()?.to_str()?.get(..24)?.split_once('T')?;
+    format!("{day}T{}", time.replace('-', ":")).parse().ok()
+}
+
+fn held_changes(path: &Path) -> Option<i64> {
+    let rest = path.file_name()?.to_str()?.get(25..)?;
+    rest.split('-').next()?.parse().ok()
 }
 
 /// Moves a damaged database aside and puts the newest backup that passes its check in its place;
@@ -198,5 +235,40 @@ fn failed(doing: &'static str, path: &Path, source: io::Error) -> StoreError {
         doing,
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_and_one_of_each_day_are_kept() {
+        let name = |day: u32, hour: u32| {
+            PathBuf::from(format!(
+                "2026-11-{day:02}T{hour:02}-00-00.000Z-7-regular.db"
+            ))
+        };
+        let mut all: Vec<PathBuf> = (1..=20)
+            .flat_map(|day| (0..24).map(move |hour| name(day, hour)))
+            .collect();
+        all.reverse();
+        let gone = superfluous(&all);
+        let kept: Vec<&PathBuf> = all.iter().filter(|path| !gone.contains(path)).collect();
+        let newest = (18..24).rev().map(|hour| name(20, hour));
+        let daily = (14..20).rev().map(|day| name(day, 23));
+        let wanted: Vec<PathBuf> = newest.chain(daily).collect();
+        assert_eq!(kept, wanted.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_backup_tells_by_its_name_when_it_was_made_and_what_it_holds() {
+        let path = Path::new("/x/2026-09-21T14-13-20.120Z-42-before-migration-2.db");
+        assert_eq!(
+            made_at(path),
+            Some(Timestamp::from_millis(1_790_000_000_120))
+        );
+        assert_eq!(held_changes(path), Some(42));
+        assert_eq!(day(path), Some("2026-09-21"));
     }
 }

@@ -121,7 +121,7 @@ impl Store {
         };
         // The work of today does not have to wait for a disk with more room.
         if let Err(error) = store.back_up_if_due(now).await {
-            tracing::warn!(%error, "the daily backup was not made");
+            tracing::warn!(%error, "the regular backup was not made");
         }
         store.prune_logs(&LogPolicy::default()).await?;
         Ok(store)
@@ -165,12 +165,10 @@ impl Store {
 
     async fn back_up_if_due(&self, now: Timestamp) -> Result<()> {
         let backups = self.inner.folder.join("backups");
-        let newest = backup::newest_at(&backups)?;
-        if newest.is_some_and(|newest| now.since_ms(newest) < backup::INTERVAL_MS) {
-            return Ok(());
-        }
         let mut connection = self.reader().await?;
-        backup::back_up(&mut connection, &backups, now, "daily").await?;
+        if backup::is_due(&mut connection, &backups, now).await? {
+            backup::back_up(&mut connection, &backups, now, "regular").await?;
+        }
         Ok(())
     }
 

@@ -32,7 +32,7 @@ async fn a_damaged_database_is_kept_aside_and_the_newest_good_backup_takes_its_p
     drop(store);
     let bad = folder
         .path()
-        .join("backups/2999-01-01T00-00-00.000Z-daily.db");
+        .join("backups/2999-01-01T00-00-00.000Z-1-regular.db");
     fs::copy(&good, &bad).unwrap();
     damage(&bad);
     damage(&database);
@@ -79,18 +79,36 @@ async fn a_restore_that_was_cut_off_is_finished_at_the_next_opening() {
 }
 
 #[tokio::test]
-async fn an_opening_backs_up_once_a_day_and_old_backups_go() {
+async fn an_opening_backs_up_once_an_hour_and_only_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let count = || fs::read_dir(folder.path().join("backups")).unwrap().count();
+    let open_after = |hours: i64| {
+        let folder = folder.path().to_owned();
+        let start = ticking();
+        async move {
+            let now = std::sync::Arc::new(move || start().plus_ms(hours * 3_600_000));
+            let opening = crate::Opening {
+                folder,
+                new_device: "d".into(),
+                author: "ada@laptop".into(),
+                now,
+            };
+            crate::Store::open(opening).await.unwrap()
+        }
+    };
     with_a_project(folder.path(), 1).await;
     assert_eq!(count(), 1);
     with_a_project(folder.path(), 2).await;
-    assert_eq!(count(), 1, "the first is not a day old");
-    let store = open(folder.path()).await;
+    assert_eq!(count(), 1, "the first is not an hour old");
+    open_after(2).await;
+    assert_eq!(count(), 2);
+    open_after(4).await;
+    assert_eq!(count(), 2, "nothing was written since");
+    let store = open_after(5).await;
     for _ in 0..12 {
         store.back_up().await.unwrap();
     }
-    assert_eq!(count(), 8);
+    assert_eq!(count(), 6);
 }
 
 #[tokio::test]
