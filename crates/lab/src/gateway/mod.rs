@@ -16,9 +16,9 @@
 //! Docker Desktop on macOS and Windows does not route addresses of containers. There the gateway's
 //! control interface and proxy are published on loopback ports, and the lab's facts name the proxy,
 //! through which our SSH and HTTP adapters reach droplets ([`Reach`](crate::settings::Reach)). What
-//! such a host needs beyond this: a Linux build of the program
-//! ([`Itself::gateway_program`](crate::settings::Itself::gateway_program) names it), and a droplet
-//! image in the cache, because mmdebstrap, which builds it, runs on Linux only.
+//! such a host needs beyond this is a Linux build of the program, which
+//! [`Itself::gateway_program`](crate::settings::Itself::gateway_program) names. None of it was ever
+//! run on macOS or Windows.
 
 mod container;
 mod link;

@@ -1,6 +1,7 @@
 //! Images of the practice cloud, made from Debian's packages without any image registry.
 
 pub(crate) mod bases;
+pub(crate) mod builder;
 pub(crate) mod droplet;
 mod overlay;
 mod recipe;
@@ -17,6 +18,8 @@ use bollard::query_parameters::{
 use bytes::Bytes;
 use futures::StreamExt;
 
+use builder::Builder;
+
 use crate::error::{Doing, LabError};
 use crate::host::Host;
 use crate::instance::Instance;
@@ -28,6 +31,7 @@ const PIECE: usize = 1 << 20;
 pub(crate) async fn droplet_image(
     docker: &Docker,
     instance: &Instance,
+    builder: &Builder,
     host: &Host,
     cache: &Path,
     say: &(dyn Fn(&str) + Send + Sync),
@@ -39,7 +43,7 @@ pub(crate) async fn droplet_image(
     if docker.inspect_image(&name).await.is_ok() {
         return Ok(name);
     }
-    let archive = recipe.cached(host, cache, say).await?;
+    let archive = recipe.cached(builder, host, cache, say).await?;
     say("Loading the droplet image into the engine");
     import(docker, &archive, &repository, &tag).await?;
     remove_outdated(docker, &repository, &name).await?;

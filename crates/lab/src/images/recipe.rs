@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::builder::{Builder, Order};
 use super::overlay::{self, Entry};
-use crate::command::Program;
 use crate::error::{AtPath, LabError};
 use crate::host::Host;
 
@@ -70,55 +70,60 @@ impl Recipe {
         entries
     }
 
-    /// Builds it into `target`, a tar archive, in a scratch folder of the system.
-    pub(crate) async fn build(&self, host: &Host, target: &Path) -> Result<(), LabError> {
-        let doing = format!("build the image {} from Debian's packages", self.name);
-        let scratch = tempfile::Builder::new()
-            .prefix("plimsoll-image-")
-            .tempdir()
-            .at("make a folder in", std::env::temp_dir())?;
-        let laid_over = scratch.path().join("overlay.tar");
-        std::fs::write(&laid_over, overlay::archive(&self.entries(host))?)
-            .at("write", &laid_over)?;
+    /// Builds it into `target`, a tar archive.
+    pub(crate) async fn build(
+        &self,
+        builder: &Builder,
+        host: &Host,
+        target: &Path,
+    ) -> Result<(), LabError> {
+        let order = Order {
+            name: self.name,
+            options: self.options(),
+            suite: self.suite,
+            sources: host.sources(self.suite),
+            overlay: overlay::archive(&self.entries(host))?,
+        };
+        builder.build(&order, target).await
+    }
+
+    /// mmdebstrap's options.
+    fn options(&self) -> Vec<String> {
         // Packages that are only unpacked never get to the hooks behind installing them.
         let hook = match self.variant {
             "extract" => "--extract-hook",
             _ => "--customize-hook",
         };
-        let mut program = Program::new("mmdebstrap", "mmdebstrap")
-            .args(["--quiet", "--format=tar"])
-            .arg(format!("--variant={}", self.variant))
-            .arg(format!("--include={}", self.packages.join(",")))
+        let mut options = [
+            "--quiet",
+            "--format=tar",
             // A throw-away root needs no journal; documentation and translations are dead weight.
-            .args([
-                "--dpkgopt=force-unsafe-io",
-                "--dpkgopt=path-exclude=/usr/share/doc/*",
-            ])
-            .args(["--dpkgopt=path-exclude=/usr/share/man/*"])
-            .args(["--dpkgopt=path-exclude=/usr/share/locale/*"])
-            .args(["--aptopt=APT::Install-Recommends \"false\""])
+            "--dpkgopt=force-unsafe-io",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            "--aptopt=APT::Install-Recommends \"false\"",
             // A mirror that is a frozen copy has an old date and is no less genuine for it.
-            .args(["--aptopt=Acquire::Check-Valid-Until \"false\""])
-            .env("PLIMSOLL_OVERLAY", &laid_over)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            // The path reaches the shell as a variable and never as text.
-            .arg(format!("{hook}=tar -C \"$1\" -xf \"$PLIMSOLL_OVERLAY\""));
+            "--aptopt=Acquire::Check-Valid-Until \"false\"",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        options.push(format!("--variant={}", self.variant));
+        options.push(format!("--include={}", self.packages.join(",")));
+        // The path reaches the shell as a variable and never as text.
+        options.push(format!("{hook}=tar -C \"$1\" -xf \"$PLIMSOLL_OVERLAY\""));
         if self.packages.contains(&"ca-certificates") {
-            program = program.arg(format!(
-                "{hook}=chroot \"$1\" update-ca-certificates >/dev/null 2>&1"
-            ));
+            let update = "chroot \"$1\" update-ca-certificates >/dev/null 2>&1";
+            options.push(format!("{hook}={update}"));
         }
-        for command in self.finish {
-            program = program.arg(format!("{hook}={command}"));
-        }
-        program
-            .args(["--customize-hook=rm -rf \"$1\"/var/lib/apt/lists/* \"$1\"/var/cache/apt/*.bin"])
-            .arg(self.suite)
-            .arg(target)
-            .args(host.sources(self.suite))
-            .run(&doing)
-            .await?;
-        Ok(())
+        options.extend(
+            self.finish
+                .iter()
+                .map(|command| format!("{hook}={command}")),
+        );
+        let clean = "rm -rf \"$1\"/var/lib/apt/lists/* \"$1\"/var/cache/apt/*.bin";
+        options.push(format!("--customize-hook={clean}"));
+        options
     }
 
     /// The file in `cache` that holds this recipe's result; built when it is not there.
@@ -126,6 +131,7 @@ impl Recipe {
     /// `say` is told when there is something to wait for.
     pub(crate) async fn cached(
         &self,
+        builder: &Builder,
         host: &Host,
         cache: &Path,
         say: &(dyn Fn(&str) + Send + Sync),
@@ -140,7 +146,7 @@ impl Recipe {
             self.name
         ));
         let plain = tempfile::NamedTempFile::new_in(cache).at("write", cache)?;
-        self.build(host, plain.path()).await?;
+        self.build(builder, host, plain.path()).await?;
         let packed = target.clone();
         let folder = cache.to_owned();
         tokio::task::spawn_blocking(move || compress(plain, &folder, &packed))

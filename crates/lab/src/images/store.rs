@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::bases::{self, Base};
+use super::builder::Builder;
 use crate::error::{AtPath, LabError};
 use crate::folder;
 use crate::host::Host;
@@ -131,6 +132,7 @@ impl Store {
     pub(crate) async fn ensure(
         &self,
         base: &Base,
+        builder: &Builder,
         host: &Host,
         say: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<(), LabError> {
@@ -143,7 +145,7 @@ impl Store {
             base.names.join(", ")
         ));
         let layer = tempfile::NamedTempFile::new_in(&self.root).at("write", &self.root)?;
-        base.recipe.build(host, layer.path()).await?;
+        base.recipe.build(builder, host, layer.path()).await?;
         let (store, base) = (self.clone(), base.clone());
         tokio::task::spawn_blocking(move || store.add(layer, &base, &hash))
             .await

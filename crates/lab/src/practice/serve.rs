@@ -19,6 +19,7 @@ use crate::folder::{self, StateFolder};
 use crate::gateway;
 use crate::git::{self, GitHost};
 use crate::host::Host;
+use crate::images::builder::Builder;
 use crate::images::store::Store;
 use crate::images::{self, bases};
 use crate::instance::Instance;
@@ -82,7 +83,9 @@ async fn stand(
 ) -> Result<End, LabError> {
     let docker = &engine.docker;
     let block = engine.block();
-    let image = images::droplet_image(docker, instance, host, &settings.cache, &say).await?;
+    let builder = Builder::find(docker, instance).await;
+    let image =
+        images::droplet_image(docker, instance, &builder, host, &settings.cache, &say).await?;
     let store = Store::open(&settings.cache.join("registry"))?;
     store.write_catalog()?;
     let registry = settings.cache.join("registry");
@@ -180,7 +183,7 @@ async fn stand(
     folder::write_json(&folder.handle(), &Handle::new(own_port, own_token))?;
     folder::write_json(&folder.running(), &running)?;
     say("The practice cloud is ready");
-    let building = tokio::spawn(build_bases(store, host.clone()));
+    let building = tokio::spawn(build_bases(store, builder, host.clone()));
 
     let end = tokio::select! {
         asked = asked.recv() => asked.unwrap_or(End { wipe: false }),
@@ -199,9 +202,9 @@ async fn stand(
 }
 
 /// Builds the stand-ins one after the other, behind whatever the lab is used for meanwhile.
-async fn build_bases(store: Store, host: Host) {
+async fn build_bases(store: Store, builder: Builder, host: Host) {
     for base in bases::all() {
-        if let Err(error) = store.ensure(&base, &host, &say).await {
+        if let Err(error) = store.ensure(&base, &builder, &host, &say).await {
             tracing::warn!(%error, names = ?base.names, "could not build a base image");
         }
     }
