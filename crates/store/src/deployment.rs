@@ -26,11 +26,17 @@ pub struct DeploymentFilter {
     pub until: Option<Timestamp>,
 }
 
-/// One statement for each leading cell, so that each uses the index that begins with it. Ids grow
-/// with time, so that their order is the order of the history.
-macro_rules! page_by {
-    ($lead:literal) => {
+/// A statement, and for the test the question how SQLite runs it.
+pub(crate) struct Statement {
+    pub(crate) run: &'static str,
+    #[cfg(test)]
+    pub(crate) explain: &'static str,
+}
+
+macro_rules! sql {
+    ($before:literal, $lead:literal) => {
         concat!(
+            $before,
             "SELECT * FROM deployments WHERE ",
             $lead,
             " AND id < ?1 AND (?3 IS NULL OR project_id = ?3) \
@@ -42,8 +48,20 @@ macro_rules! page_by {
     };
 }
 
+/// One statement for each leading cell, so that each uses the index that begins with it. Ids grow
+/// with time, so that their order is the order of the history.
+macro_rules! page_by {
+    ($lead:literal) => {
+        Statement {
+            run: sql!("", $lead),
+            #[cfg(test)]
+            explain: sql!("EXPLAIN QUERY PLAN ", $lead),
+        }
+    };
+}
+
 /// The statement whose index leaves the fewest rows.
-pub(crate) fn statement(filter: &DeploymentFilter) -> &'static str {
+pub(crate) fn statement(filter: &DeploymentFilter) -> Statement {
     if filter.service.is_some() {
         page_by!("service_id = ?5")
     } else if filter.environment.is_some() {
@@ -70,7 +88,7 @@ impl Store {
         filter: &DeploymentFilter,
         page: &Page,
     ) -> Result<Slice<Deployment>> {
-        let rows = sqlx::query(statement(filter))
+        let rows = sqlx::query(statement(filter).run)
             .bind(page.bound())
             .bind(page.limit.saturating_add(1))
             .bind(filter.project.map(|id| id.to_string()))

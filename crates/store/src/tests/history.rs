@@ -68,13 +68,10 @@ async fn ten_thousand_deployments_are_paged_by_an_index() {
         ),
     ];
     for (filter, index, expected) in filters {
-        let plan = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "EXPLAIN QUERY PLAN {}",
-            statement(&filter)
-        )))
-        .fetch_all(&mut *store.reader().await.unwrap())
-        .await
-        .unwrap();
+        let plan = sqlx::query(statement(&filter).explain)
+            .fetch_all(&mut *store.reader().await.unwrap())
+            .await
+            .unwrap();
         let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
         let plan = plan.join("; ");
         assert!(plan.contains(index), "{filter:?}: {plan}");
