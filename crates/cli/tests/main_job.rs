@@ -51,7 +51,7 @@ fn a_newcomer_goes_live_breaks_it_and_rolls_back() {
     ]);
     assert!(desk.page(&host).contains("This is version 1."));
     let check = desk.ok(&["domain", "check", &host]);
-    assert_eq!(check["https"]["version"], "HTTP/2.0");
+    assert_eq!(check["https"]["version"], "HTTP/2");
     assert!(
         matches!(check["http"]["status"].as_u64(), Some(301 | 308)),
         "{check}"

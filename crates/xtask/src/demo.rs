@@ -129,7 +129,7 @@ pub fn demo(keep: bool) -> Done {
     }
     say("Cleaning up");
     demo.call(&["domain", "remove", HOST, "--yes"])?;
-    demo.call(&["server", "destroy", "ship", "--yes"])?;
+    demo.call(&["server", "destroy", "ship", "--force", "ship", "--yes"])?;
     drop(practice);
     fs::remove_dir_all(&demo.folder)?;
     Ok(())

@@ -199,9 +199,9 @@ impl Desk {
         found.unwrap()["provider_ref"].as_str().unwrap().to_owned()
     }
 
-    /// Destroys a server; its droplet must not outlive the test.
+    /// Destroys a server with all that stands on it; its droplet must not outlive the test.
     pub fn destroy(&self, server: &str) {
-        self.ok(&["server", "destroy", server, "--yes"]);
+        self.ok(&["server", "destroy", server, "--force", server, "--yes"]);
     }
 
     /// A folder with the sample application, changed by `edit`.
