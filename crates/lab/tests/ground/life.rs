@@ -130,6 +130,43 @@ async fn two_labs_that_start_at_once_do_not_meet() {
 }
 
 #[tokio::test]
+async fn a_host_without_routes_reaches_droplets_through_the_proxy() {
+    let Some(running) = running().await else {
+        return;
+    };
+    if running.engine == EngineKind::Own {
+        eprintln!("SKIPPED: an engine of the lab's own is always routed to");
+        return;
+    }
+    let mut second = Second::beside(&running);
+    second.settings.reach = Reach::Proxy;
+    let facts = second.start().await;
+    let proxy = facts.proxy.clone().expect("a proxy");
+    let cloud = Cloud::open(facts).await;
+    let machine = cloud
+        .boot(&Wanted {
+            name: "far",
+            image: json!("debian-12-x64"),
+            config: "",
+        })
+        .await;
+    let proxied = reqwest::Client::builder()
+        .proxy(reqwest::Proxy::all(&proxy).expect("a proxy's address"))
+        .build()
+        .expect("a client");
+    let page = proxied
+        .get(format!("http://{}/", machine.address))
+        .send()
+        .await;
+    assert_eq!(page.expect("nginx answers").status().as_u16(), 200);
+    let elsewhere = proxied.get("http://127.0.0.1:8900/health").send().await;
+    assert!(
+        elsewhere.is_err(),
+        "the proxy leads to the lab's networks only"
+    );
+}
+
+#[tokio::test]
 async fn droplets_outlive_a_crash_and_a_restart_of_their_lab() {
     let Some(running) = running().await else {
         return;
