@@ -41,6 +41,7 @@ impl Engine {
     pub async fn open(ports: Ports, store: Store, settings: Settings) -> Result<Self> {
         let world = Arc::new(World::new(ports, store, settings));
         world.learn_tokens().await;
+        world.sweep().await;
         Ok(Self {
             world,
             runner: Arc::new(OnceCell::new()),

@@ -59,6 +59,9 @@ pub struct Settings {
     pub keep_releases: u32,
 }
 
+/// After this long a file that was needed for a moment is not needed any more, ms.
+const SCRATCH_LIMIT_MS: i64 = 24 * 3_600_000;
+
 /// Ports, store and keys together: what use cases and steps share.
 pub(crate) struct World {
     pub ports: Ports,
@@ -219,6 +222,25 @@ impl World {
             .evidence(error.to_string())
             .next_step("Upgrade the agent: prepare the server again.")
         })
+    }
+
+    /// Removes what processes left that were killed: no job lasts as long as that.
+    pub async fn sweep(&self) {
+        let folder = self.settings.folder.join("scratch");
+        let Ok(mut entries) = tokio::fs::read_dir(&folder).await else {
+            return;
+        };
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            let Ok(modified) = entry.metadata().await.and_then(|found| found.modified()) else {
+                continue;
+            };
+            let since = modified
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |elapsed| elapsed.as_millis() as i64);
+            if self.now().as_millis().saturating_sub(since) > SCRATCH_LIMIT_MS {
+                let _ = tokio::fs::remove_file(entry.path()).await;
+            }
+        }
     }
 
     /// A file in the folder of caches that nobody else uses.

@@ -94,6 +94,8 @@ impl Faults {
             calls.push(name.to_owned());
             calls.len() - 1
         };
+        // Steps that run side by side take turns, as they would over a network.
+        tokio::task::yield_now().await;
         let hangs = self.hang.lock().unwrap().as_deref() == Some(name);
         if hangs {
             std::future::pending::<()>().await;

@@ -25,7 +25,6 @@ pub struct Host {
     pub files: BTreeMap<String, String>,
     pub commands: Vec<String>,
     pub boots: u32,
-    pub cloud_init_status: i32,
     pub agent: bool,
     pub contexts: HashMap<String, BTreeMap<String, ContextFile>>,
     pub contents: BTreeMap<String, String>,
@@ -63,6 +62,8 @@ impl Host {
 pub struct Hosts {
     hosts: Mutex<HashMap<String, Host>>,
     pub faults: Arc<Faults>,
+    /// How cloud-init ends on every machine.
+    pub cloud_init: Mutex<i32>,
 }
 
 impl Hosts {
@@ -70,6 +71,7 @@ impl Hosts {
         Self {
             hosts: Mutex::default(),
             faults,
+            cloud_init: Mutex::default(),
         }
     }
     pub fn boot(&self, address: &str, host: Host) {
@@ -116,6 +118,7 @@ impl Servers for Hosts {
         _: bool,
     ) -> PortResult<Output> {
         let call = self.faults.enter(&format!("run {}", argv[0])).await?;
+        let cloud_init = *self.cloud_init.lock().unwrap();
         let answer = self.enter(target, |host| {
             host.commands.push(argv.join(" "));
             Ok(match argv {
@@ -126,7 +129,8 @@ impl Servers for Hosts {
                     }
                 }
                 ["ssh-keygen", ..] => {
-                    host.new_key = Some(format!("ssh-ed25519 NEWK{}", &target.host[5..]));
+                    let last = target.host.rsplit('.').next().unwrap();
+                    host.new_key = Some(format!("ssh-ed25519 NEWK{last:0>4}"));
                     output(0, "")
                 }
                 ["cp", .., "/etc/ssh/ssh_host_ed25519_key"] => {
@@ -139,7 +143,7 @@ impl Servers for Hosts {
                     }
                     output(0, "")
                 }
-                ["timeout", ..] => output(host.cloud_init_status, ""),
+                ["timeout", ..] => output(cloud_init, ""),
                 ["cloud-init", "status", "--long"] => output(1, "status: error\ndetail: boom"),
                 ["cat", "/proc/meminfo"] => output(0, "MemTotal: 1000000 kB\nSwapTotal: 0 kB"),
                 ["cat", "/etc/os-release"] => output(0, "ID=debian\nVERSION_ID=\"12\""),
