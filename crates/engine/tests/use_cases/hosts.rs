@@ -219,6 +219,8 @@ impl Agents for Hosts {
     ) -> PortResult<u64> {
         let call = self.faults.enter("export").await?;
         let broken = self.enter(target, |host| Ok(host.images[image_id]))?;
+        // Long enough for the other servers to ask for the same archive.
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
         let word = if broken { "broken" } else { "good" };
         std::fs::write(to, format!("{image_id} {word}")).unwrap();
         call.answer(1)
