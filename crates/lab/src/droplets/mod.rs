@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use book::{Book, Droplet, Pages};
 
-use crate::engine::{Engine, gone, is_missing};
+use crate::engine::{Engine, gone, is_missing, remove_nameless_images};
 use crate::error::{Doing, LabError};
 use crate::gateway::{self, Link};
 use crate::ground::{
@@ -346,6 +346,14 @@ impl Inner {
 
     async fn destroy(&self, droplet_id: u64) -> Result<(), LabError> {
         self.clear(droplet_id).await?;
+        if matches!(
+            self.book
+                .droplet(droplet_id)
+                .map(|droplet| droplet.spec.boot),
+            Some(Boot::Snapshot { .. })
+        ) {
+            remove_nameless_images(&self.docker, &self.instance).await?;
+        }
         self.book.write(|pages| {
             if let Some(droplet) = pages.droplets.remove(&droplet_id) {
                 pages.addresses.free(droplet.public);

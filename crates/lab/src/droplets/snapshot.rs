@@ -98,7 +98,7 @@ pub(super) async fn delete(
         Err(bollard::errors::Error::DockerResponseServerError {
             status_code: 409, ..
         }) => {
-            // In use by a droplet: its name goes, its layers stay until the droplet is destroyed.
+            // In use by a droplet: its name goes, its layers go with the droplet.
             let options = RemoveImageOptionsBuilder::new().force(true).build();
             let name = image(instance, snapshot_id);
             gone(docker.remove_image(&name, Some(options), None).await).doing(doing.clone())?;

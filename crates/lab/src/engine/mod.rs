@@ -349,6 +349,7 @@ async fn remove_all(docker: &Docker, instance: &Instance) -> Result<(), LabError
                 .doing(format!("remove the image {name}"))?;
         }
     }
+    remove_nameless_images(docker, instance).await?;
     let list = ListNetworksOptionsBuilder::new().filters(&filter).build();
     for network in docker
         .list_networks(Some(list))
@@ -357,6 +358,24 @@ async fn remove_all(docker: &Docker, instance: &Instance) -> Result<(), LabError
     {
         let id = network.id.unwrap_or_default();
         gone(docker.remove_network(&id).await).doing(format!("remove the network {id}"))?;
+    }
+    Ok(())
+}
+
+/// Removes images of this instance that lost their name and stand under nothing any more: a
+/// snapshot that was deleted while a droplet ran on it.
+pub(crate) async fn remove_nameless_images(
+    docker: &Docker,
+    instance: &Instance,
+) -> Result<(), LabError> {
+    let mut filter = instance.filter();
+    filter.insert("dangling".to_owned(), vec!["true".to_owned()]);
+    let list = ListImagesOptionsBuilder::new().filters(&filter).build();
+    for image in docker.list_images(Some(list)).await.doing("list images")? {
+        let options = RemoveImageOptionsBuilder::new().build();
+        if let Err(error) = docker.remove_image(&image.id, Some(options), None).await {
+            tracing::debug!(%error, image = image.id, "a nameless image is still in use");
+        }
     }
     Ok(())
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use bollard::query_parameters::ListImagesOptionsBuilder;
 use plimsoll_lab::api::Credentials;
+use plimsoll_lab::instance::Instance;
 use plimsoll_lab::practice::{self, Running};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -218,6 +220,21 @@ impl Cloud {
 
     pub async fn destroy(&self, machine: Machine) {
         self.delete(&format!("/droplets/{}", machine.id)).await;
+    }
+
+    /// Images of this lab in its engine that have no name any more.
+    pub async fn nameless_images(&self) -> Vec<String> {
+        let endpoint = &self.running.engine_endpoint;
+        let docker = bollard::Docker::connect_with_unix(endpoint, 60, bollard::API_DEFAULT_VERSION)
+            .expect("an engine")
+            .negotiate_version()
+            .await
+            .expect("an engine");
+        let mut filter = Instance::of_folder(&self.running.state).filter();
+        filter.insert("dangling".into(), vec!["true".into()]);
+        let list = ListImagesOptionsBuilder::new().filters(&filter).build();
+        let images = docker.list_images(Some(list)).await.expect("images");
+        images.into_iter().map(|image| image.id).collect()
     }
 
     /// The status of a page at a droplet's plain port, or why there is none.

@@ -154,6 +154,15 @@ async fn a_snapshot_carries_files_and_docker_images_to_a_new_droplet() {
     // Its layers outlive its name for as long as something stands on them.
     copy.run("docker run --rm busybox true").await;
     cloud.destroy(copy).await;
+    eventually(async || {
+        let left = cloud.nameless_images().await;
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(left.join(", "))
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
