@@ -81,10 +81,12 @@ async fn write_lines(
             Message::Line(line) => lines.push(line),
             Message::Flush(done) => flushed.push(done),
         };
+        // Whoever waits for the disk waits for no company.
+        let hurry = matches!(first, Message::Flush(_));
         take(first, &mut lines);
         let pause = tokio::time::sleep(BATCH_PAUSE);
         tokio::pin!(pause);
-        while lines.len() < BATCH_LINES {
+        while !hurry && lines.len() < BATCH_LINES {
             tokio::select! {
                 biased;
                 message = receiver.recv() => match message {
