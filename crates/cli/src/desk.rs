@@ -35,6 +35,7 @@ impl Desk {
                 input::secret("passphrase of the vault", None)
                     .map_err(|failed| failed.failure.into())
             })),
+            ..plimsoll_adapters::Settings::default()
         };
         let engine = plimsoll_adapters::desktop(settings).await?;
         Ok(Self { engine, output })

@@ -13,7 +13,7 @@ fn a_newcomer_goes_live_breaks_it_and_rolls_back() {
     let server = desk.server("ship");
     let host = format!("{}.{ZONE}", desk.unique("hello"));
     let app = desk.app("app", |text| text);
-    let web = desk.service("hello", &app, &[&server], &[]);
+    let web = desk.service("hello", &app, &[&server], &["--health-start", "8"]);
     let write = |edit: &dyn Fn(String) -> String| {
         let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hello/app.py");
         fs::write(

@@ -149,8 +149,9 @@ fn planted_secrets_are_found_nowhere() {
         !droplet.is_empty() && !droplet.contains('\n'),
         "which container is the server?"
     );
+    // The bracket keeps the search from finding itself in the list of processes.
     let script = "docker ps -aq | xargs docker inspect; docker images -q | sort -u | xargs docker \
-                  history --no-trunc; ps axww; grep -rIl canary7f3a9c51e2 /var/lib/plimsoll \
+                  history --no-trunc; ps axww; grep -rIl canary7f3a9c51[e]2 /var/lib/plimsoll \
                   /etc/nginx /var/log/journal /run/log 2>/dev/null; true";
     let told = docker(&["exec", &droplet, "sh", "-c", script]);
     assert!(
