@@ -5,9 +5,13 @@ use std::{
     env,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
+
+/// Answers are bad from now on.
+static BROKEN: AtomicBool = AtomicBool::new(false);
 
 fn main() {
     let version = env::var("VERSION").unwrap_or_default();
@@ -92,6 +96,7 @@ fn serve(stream: TcpStream, version: &str, mode: &str, token: &str) -> std::io::
         let mut answer = format!("{version} {}", String::from_utf8_lossy(&body));
         match path {
             "/die" => std::process::exit(9),
+            "/break" => BROKEN.store(true, Ordering::SeqCst),
             "/token" => answer = token.to_owned(),
             "/secret-file" => {
                 answer = std::fs::read_to_string("/run/secrets/TOKEN").unwrap_or_default();
@@ -100,7 +105,7 @@ fn serve(stream: TcpStream, version: &str, mode: &str, token: &str) -> std::io::
             "/slow" => thread::sleep(Duration::from_secs(2)),
             _ => {}
         }
-        if mode == "bad" {
+        if mode == "bad" || BROKEN.load(Ordering::SeqCst) {
             status = "500 Internal Server Error";
             answer = "no database".to_owned();
         }

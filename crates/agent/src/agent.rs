@@ -17,8 +17,7 @@ use plimsoll_protocol::ServiceKey;
 use std::{
     collections::HashMap,
     fs,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -57,6 +56,8 @@ pub struct Agent {
 impl Agent {
     /// Reads what is on disk and makes what is missing.
     pub fn new(settings: Settings) -> Result<Self> {
+        // What a crash left there would fill the disk: images are as large as they are.
+        disk::remove_folder(&settings.scratch())?;
         for folder in [
             &settings.state,
             &settings.deployments(),
@@ -110,11 +111,7 @@ fn shim_copy(settings: &Settings) -> Result<(String, PathBuf)> {
     disk::folder(&folder, 0o755)?;
     let path = folder.join(&hash[..16]);
     if !path.exists() {
-        let temporary = path.with_extension("writing");
-        fs::copy("/proc/self/exe", &temporary)
-            .and_then(|_| fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755)))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(AgentError::file("copy the agent to", &path))?;
+        disk::copy_whole(Path::new("/proc/self/exe"), &path, 0o755)?;
     }
     Ok((hash, path))
 }

@@ -6,7 +6,7 @@ use crate::{
     disk,
     error::{AgentError, Result},
     images, program, tree,
-    wire::{MAX_LOG_LINE, Replies},
+    wire::{MAX_LOG_LINE, PATIENCE, Replies},
 };
 use plimsoll_domain::image::deploy_tag;
 use plimsoll_protocol::{Build, ImageReady, LogStream};
@@ -152,8 +152,12 @@ async fn run(
             line = said.recv() => match line {
                 Some(line) => {
                     story.hear(&line);
-                    replies.log(LogStream::Build, &line).await;
-                    continue;
+                    // Whoever asked may be gone without a word: the deadline has to hold.
+                    let heard = replies.log(LogStream::Build, &line);
+                    if tokio::time::timeout(PATIENCE, heard).await.is_ok() {
+                        continue;
+                    }
+                    None
                 }
                 None => break child.wait().await.map_err(|error| failed(error.to_string()))?,
             },

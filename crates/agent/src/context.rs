@@ -173,17 +173,21 @@ impl ContextStore {
         })
     }
 
-    /// Hashes of contents that a manifest names and the store lacks, each once.
+    /// Hashes of contents that a manifest names and the store lacks, each once. One of another
+    /// length was cut off by a crash of the server: contents are not synced one by one.
     pub fn missing(&self, manifest: &Manifest) -> Vec<String> {
         let mut seen = HashSet::new();
+        let whole = |hash: &str, size: u64| {
+            fs::metadata(self.content(hash)).is_ok_and(|facts| facts.len() == size)
+        };
         manifest
             .values()
             .filter_map(|file| match &file.kind {
-                ContextFileKind::File { hash, .. } => Some(hash),
+                ContextFileKind::File { hash, size } => Some((hash, *size)),
                 ContextFileKind::Link { .. } | ContextFileKind::Folder => None,
             })
-            .filter(|hash| seen.insert(hash.as_str()) && !self.content(hash).exists())
-            .cloned()
+            .filter(|(hash, size)| seen.insert(hash.as_str()) && !whole(hash, *size))
+            .map(|(hash, _)| hash.clone())
             .collect()
     }
 
@@ -438,6 +442,27 @@ mod tests {
             entry("d/x", ContextFileKind::Folder),
         ]);
         assert!(check_manifest(&manifest).is_err());
+    }
+
+    #[test]
+    fn a_content_that_a_crash_cut_off_is_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ContextStore {
+            contents: folder.path().join("contents"),
+            contexts: folder.path().join("contexts"),
+        };
+        let hash = blake3::hash(b"abc").to_hex().to_string();
+        let kind = ContextFileKind::File {
+            hash: hash.clone(),
+            size: 3,
+        };
+        let manifest = Manifest::from([entry("a", kind)]);
+        let path = store.content(&hash);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, b"").unwrap();
+        assert_eq!(store.missing(&manifest), [hash]);
+        fs::write(&path, b"abc").unwrap();
+        assert!(store.missing(&manifest).is_empty());
     }
 
     #[test]

@@ -34,6 +34,17 @@ pub fn write_whole(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
     sync_parent(path)
 }
 
+/// Copies a file over another one's name, whole or not at all.
+pub fn copy_whole(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    let temporary = to.with_extension("writing");
+    fs::copy(from, &temporary)
+        .and_then(|_| fs::set_permissions(&temporary, fs::Permissions::from_mode(mode)))
+        .and_then(|()| File::open(&temporary)?.sync_all())
+        .and_then(|()| fs::rename(&temporary, to))
+        .map_err(AgentError::file("write", to))?;
+    sync_parent(to)
+}
+
 /// Makes a rename or a removal in the folder of `path` durable.
 pub fn sync_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent() else {

@@ -15,6 +15,7 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::Duration,
 };
 
 /// Label of everything that the agent makes.
@@ -310,7 +311,14 @@ impl Engine {
     }
 
     /// Runs a command inside a container; answers its exit status and the end of what it said.
-    pub async fn exec(&self, id: &str, argv: Vec<String>) -> Result<(i64, String)> {
+    /// One that takes longer than `patience` is killed (`None`): Docker would let it run on, and the
+    /// next ones beside it.
+    pub async fn exec(
+        &self,
+        id: &str,
+        argv: Vec<String>,
+        patience: Duration,
+    ) -> Result<Option<(i64, String)>> {
         let doing = || AgentError::docker("run the health command in the container");
         let client = self.client()?;
         let options = CreateExecOptions {
@@ -323,15 +331,26 @@ impl Engine {
         let started = client.start_exec(&made.id, None::<StartExecOptions>).await;
         let mut said = Vec::new();
         if let StartExecResults::Attached { mut output, .. } = started.map_err(doing())? {
-            while let Some(Ok(part)) = output.next().await {
-                said.extend(message(&part));
-                let excess = said.len().saturating_sub(4096);
-                said.drain(..excess);
+            let listening = async {
+                while let Some(Ok(part)) = output.next().await {
+                    said.extend(message(&part));
+                    let excess = said.len().saturating_sub(4096);
+                    said.drain(..excess);
+                }
+            };
+            if tokio::time::timeout(patience, listening).await.is_err() {
+                let facts = client.inspect_exec(&made.id).await.map_err(doing())?;
+                let pid = facts.pid.and_then(|pid| i32::try_from(pid).ok());
+                if let (Some(true), Some(pid @ 1..)) = (facts.running, pid) {
+                    let pid = nix::unistd::Pid::from_raw(pid);
+                    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+                }
+                return Ok(None);
             }
         }
         let facts = client.inspect_exec(&made.id).await.map_err(doing())?;
         let said = String::from_utf8_lossy(&said).into_owned();
-        Ok((facts.exit_code.unwrap_or(-1), said))
+        Ok(Some((facts.exit_code.unwrap_or(-1), said)))
     }
 
     /// Reads a small file of a container, started or not; `None` when it is not there.

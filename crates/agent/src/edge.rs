@@ -20,13 +20,14 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
-    net::{Ipv4Addr, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-/// Ports of the nginx beside number 1; each further one has the next two.
-const FIRST_PORT: u16 = 30_080;
+/// Ports of the nginx beside number 1 are these plus 2; each further one has the next two. They lie
+/// below the range of ports that outgoing connections take.
+const FIRST_PORT: u16 = 10_080;
 /// Most of them at once; beyond, the oldest closes its waiting connections.
 const MOST: usize = 6;
 /// How long one may take until it accepts connections.
@@ -102,6 +103,10 @@ fn accepts(port: u16) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
 }
 
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+}
+
 fn runs(number: u16) -> bool {
     accepts(ports(number).http)
 }
@@ -158,7 +163,7 @@ impl Edge {
         (1..)
             .find(|n| {
                 let used = *n == self.serving || self.finishing.contains(n);
-                !used && !accepts(ports(*n).http) && !accepts(ports(*n).https)
+                !used && is_free(ports(*n).http) && is_free(ports(*n).https)
             })
             .unwrap_or(1)
     }

@@ -274,7 +274,8 @@ async fn judge(agent: &Agent, record: &ServiceRecord, serving: &Running, seen: O
                 watch.bad >= failures && now >= watch.restart_not_before
             });
             if restart.unwrap_or(false) && still_serves(agent, key, serving) {
-                tracing::warn!(service = %key.base(), answer = shown, "restarted: bad answers");
+                let answer = agent.secrets.redact_for(serving.started_for, &shown);
+                tracing::warn!(service = %key.base(), answer, "restarted: bad answers");
                 restart_it(agent, key, serving).await;
             }
         }

@@ -13,7 +13,7 @@ use plimsoll_protocol::{Envelope, Hello, PROTOCOL_VERSION, Reply, Request, insta
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    os::unix::{fs::PermissionsExt, net::UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
     time::{Duration, Instant},
 };
@@ -32,7 +32,11 @@ pub async fn install() -> Result<()> {
     let present = Path::new(install::BINARY);
     let had_one = present.exists();
     if had_one {
-        replace(present, Path::new(install::PREVIOUS))?;
+        // An upgrade that was cut off left a binary that nobody saw well: the one before it stays
+        // the one to go back to.
+        if !mark.exists() {
+            replace(present, Path::new(install::PREVIOUS))?;
+        }
         disk::write_whole(&mark, 0o600, hash.as_bytes())?;
     }
     replace(Path::new("/proc/self/exe"), present)?;
@@ -80,15 +84,8 @@ fn take_over(mark: &Path) -> Result<()> {
     disk::remove_file(mark)
 }
 
-/// Copies a binary over another one's name, whole or not at all.
 fn replace(from: &Path, to: &Path) -> Result<()> {
-    let temporary = to.with_extension("writing");
-    let copied = fs::copy(from, &temporary)
-        .and_then(|_| fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755)))
-        .and_then(|()| fs::File::open(&temporary)?.sync_all())
-        .and_then(|()| fs::rename(&temporary, to));
-    copied.map_err(AgentError::file("write", to))?;
-    disk::sync_parent(to)
+    disk::copy_whole(from, to, 0o755)
 }
 
 async fn write_units() -> Result<()> {

@@ -71,16 +71,23 @@ pub fn path(folder: &Path, id: DeploymentId) -> PathBuf {
 }
 
 impl Journal {
-    /// Begins a journal, replacing an earlier one of the same deployment.
+    /// Begins a journal for whoever holds the lock, replacing an earlier one of the same deployment.
     pub fn begin(folder: &Path, owner: &str, request: &Deploy) -> Result<Self> {
         let path = path(folder, request.deployment_id);
         disk::remove_file(&path)?;
         let mut journal = Self::open(folder, request.deployment_id)?;
-        journal.append(&Entry::Begun {
-            at: clock::now(),
-            owner: owner.to_owned(),
-            request: Box::new(request.clone()),
-        })?;
+        let at = clock::now();
+        journal.append_all(&[
+            Entry::Begun {
+                at,
+                owner: owner.to_owned(),
+                request: Box::new(request.clone()),
+            },
+            Entry::Phase {
+                at,
+                phase: Phase::Locked,
+            },
+        ])?;
         disk::sync_parent(&path)?;
         Ok(journal)
     }
@@ -99,12 +106,20 @@ impl Journal {
 
     /// Appends a line and syncs it.
     pub fn append(&mut self, entry: &Entry) -> Result<()> {
-        // The newline first as well: a line that a crash cut off then stands alone.
-        let mut line = b"\n".to_vec();
-        line.extend(serde_json::to_vec(entry).unwrap_or_default());
-        line.push(b'\n');
+        self.append_all(std::slice::from_ref(entry))
+    }
+
+    /// Appends lines that belong together and syncs them once.
+    pub fn append_all(&mut self, entries: &[Entry]) -> Result<()> {
+        let mut lines = Vec::new();
+        for entry in entries {
+            // The newline first as well: a line that a crash cut off then stands alone.
+            lines.push(b'\n');
+            lines.extend(serde_json::to_vec(entry).unwrap_or_default());
+            lines.push(b'\n');
+        }
         self.file
-            .write_all(&line)
+            .write_all(&lines)
             .and_then(|()| self.file.sync_data())
             .map_err(AgentError::file("write", &self.path))
     }

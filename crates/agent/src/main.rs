@@ -142,22 +142,24 @@ async fn run(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-/// Finishes or takes back what was cut off, sets the routes, then watches.
+/// Sets the routes and watches, then finishes or takes back what was cut off.
 async fn come_up(agent: Arc<agent::Agent>) {
     while !agent.engine.answers().await {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+    edge::adopt(&agent).await;
+    // Who serves is known: it does so whatever becomes of what was cut off. On a full disk that may
+    // have to wait.
+    if let Err(error) = health::establish(&agent).await {
+        tracing::error!(%error, "the routes could not be set yet");
+    }
+    tokio::spawn(health::follow_events(Arc::clone(&agent)));
+    tokio::spawn(health::watch(Arc::clone(&agent)));
     while let Err(error) = transaction::recover(&agent).await {
         tracing::error!(%error, "what was cut off could not be finished or taken back yet");
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
-    edge::adopt(&agent).await;
-    if let Err(error) = health::establish(&agent).await {
-        tracing::error!(%error, "the routes could not be set yet");
-    }
     agent.recovered.send_replace(true);
-    tokio::spawn(health::follow_events(Arc::clone(&agent)));
-    health::watch(agent).await;
 }
 
 /// Runs work that blocks beside the threads that answer.

@@ -165,17 +165,7 @@ impl Nat {
         restore(&rules(&routes, &edge)).await?;
         applied.0 = routes;
         for (table, chain, rule) in JUMPS {
-            let with = |action: &'static str| {
-                let mut argv = vec!["iptables", "-w", "10", "-t", table, action, chain];
-                argv.extend(rule);
-                argv
-            };
-            if program::run("look for its rules", &with("-C"), None)
-                .await
-                .is_err()
-            {
-                program::run("lead into its rules", &with("-I"), None).await?;
-            }
+            lead("iptables", table, chain, rule).await?;
         }
         for (path, value) in CAPACITY {
             // Not every kernel has each of them, and none is needed for being right.
@@ -206,6 +196,11 @@ impl Nat {
     pub async fn edge(&self, edge: Vec<EdgePort>) -> Result<()> {
         let mut applied = self.applied.lock().await;
         restore(&rules(&applied.0, &edge)).await?;
+        if let Err(error) = edge_v6(&edge).await {
+            // Most servers have none. Where one has, its new connections keep the former sites
+            // until the server's own nginx takes over again.
+            tracing::debug!(%error, "no rules for IPv6");
+        }
         applied.1 = edge;
         Ok(())
     }
@@ -232,6 +227,48 @@ impl Nat {
                 .iter()
                 .all(|chain| found.contains(&format!("-A {chain} -d {NETWORK} -j PLIMSOLL")))
     }
+}
+
+/// The same for IPv6, which only the edge needs: containers are reached over IPv4.
+async fn edge_v6(edge: &[EdgePort]) -> Result<()> {
+    let mut text = String::from("*nat\n:PLIMSOLL-EDGE - [0:0]\n");
+    for EdgePort { from, to } in edge {
+        let _ = writeln!(
+            text,
+            "-A PLIMSOLL-EDGE -p tcp -m tcp --dport {from} -j REDIRECT --to-ports {to}"
+        );
+    }
+    text.push_str("COMMIT\n*filter\n:PLIMSOLL-IN - [0:0]\n");
+    for EdgePort { to, .. } in edge {
+        let _ = writeln!(
+            text,
+            "-A PLIMSOLL-IN -p tcp -m tcp --dport {to} -m conntrack --ctstate DNAT -j ACCEPT"
+        );
+    }
+    text.push_str("COMMIT\n");
+    let argv = ["ip6tables-restore", "-w", "10", "--noflush"];
+    program::run("change the routes", &argv, Some(text.as_bytes())).await?;
+    let own = |rule: &[&str]| rule.contains(&"PLIMSOLL-EDGE") || rule.contains(&"PLIMSOLL-IN");
+    for (table, chain, rule) in JUMPS.iter().filter(|(_, _, rule)| own(rule)) {
+        lead("ip6tables", table, chain, rule).await?;
+    }
+    Ok(())
+}
+
+/// Leads a chain of the kernel's into one of ours, unless it does.
+async fn lead(program: &str, table: &str, chain: &str, rule: &[&str]) -> Result<()> {
+    let with = |action: &'static str| {
+        let mut argv = vec![program, "-w", "10", "-t", table, action, chain];
+        argv.extend(rule);
+        argv
+    };
+    if program::run("look for its rules", &with("-C"), None)
+        .await
+        .is_err()
+    {
+        program::run("lead into its rules", &with("-I"), None).await?;
+    }
+    Ok(())
 }
 
 async fn restore(rules: &str) -> Result<()> {

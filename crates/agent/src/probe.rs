@@ -47,11 +47,16 @@ pub async fn ask(engine: &Engine, target: &Target, probe: &Probe, patience: Dura
                 Ok(_) => Answer::Good,
                 Err(answer) => answer,
             },
-            Probe::Command { argv } => command(engine, target, argv).await,
+            Probe::Command { argv } => command(engine, target, argv, patience).await,
             Probe::Running => Answer::Good,
         }
     };
     let question = describe(probe);
+    // A command has its own limit, and a moment to be killed in.
+    let patience = match probe {
+        Probe::Command { .. } => patience.saturating_add(Duration::from_secs(5)),
+        Probe::Http { .. } | Probe::Tcp | Probe::Running => patience,
+    };
     match timeout(patience, asked).await {
         Ok(answer) => answer,
         Err(_) => Answer::Bad(format!(
@@ -154,7 +159,7 @@ fn judge(question: &str, answer: &[u8], statuses: &[u16]) -> Answer {
     Answer::Bad(shown)
 }
 
-async fn command(engine: &Engine, target: &Target, argv: &[String]) -> Answer {
+async fn command(engine: &Engine, target: &Target, argv: &[String], patience: Duration) -> Answer {
     let mut whole = Vec::new();
     if target.has_secrets {
         whole.extend([
@@ -164,9 +169,13 @@ async fn command(engine: &Engine, target: &Target, argv: &[String]) -> Answer {
         ]);
     }
     whole.extend(argv.iter().cloned());
-    match engine.exec(&target.container_id, whole).await {
-        Ok((0, _)) => Answer::Good,
-        Ok((status, said)) => {
+    match engine.exec(&target.container_id, whole, patience).await {
+        Ok(Some((0, _))) => Answer::Good,
+        Ok(None) => Answer::Bad(format!(
+            "the command {argv:?} → no end within {} ms",
+            patience.as_millis()
+        )),
+        Ok(Some((status, said))) => {
             let said: String = said.trim().chars().take(300).collect();
             Answer::Bad(format!(
                 "the command {argv:?} → exit status {status}: {said}"

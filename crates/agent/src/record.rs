@@ -87,6 +87,9 @@ pub struct Retiring {
     /// It was stopped already, because it serves no connections, and can be started again.
     #[serde(default)]
     pub stopped: bool,
+    /// Its deployment was taken back: nobody returns to it.
+    #[serde(default)]
+    pub undone: bool,
 }
 
 /// Names and certificate of a service.

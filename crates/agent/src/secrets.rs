@@ -196,12 +196,12 @@ impl Secrets {
         }
         give(&files, 0o500)?;
         let note = format!("{}:{}", owner.uid, owner.gid);
-        // The sealed copy needs the owner too: a reboot empties the memory.
-        disk::write_whole(
-            &self.sealed.join(format!("{id}.owner")),
-            0o600,
-            note.as_bytes(),
-        )?;
+        // The sealed copy needs the owner too: a reboot empties the memory. Not written twice: after
+        // a reboot with a full disk the secrets have to come back all the same.
+        let kept = self.sealed.join(format!("{id}.owner"));
+        if !fs::read(&kept).is_ok_and(|present| present == note.as_bytes()) {
+            disk::write_whole(&kept, 0o600, note.as_bytes())?;
+        }
         // Written last: it tells that everything above is in place.
         disk::write_whole(&folder.join(OWNER_FILE), 0o600, note.as_bytes())
     }
@@ -220,14 +220,26 @@ impl Secrets {
             }
             let owner = fs::read_to_string(self.sealed.join(format!("{id}.owner")));
             let owner = owner.ok().and_then(|text| read_owner(&text));
-            match (self.open(id), owner) {
-                (Ok(Some(values)), Some(owner)) => self.materialise(id, &values, owner)?,
-                // One damaged file must not keep the others from their secrets.
-                (Err(error), _) => tracing::error!(%id, %error, "secrets not restored"),
-                _ => {}
+            let restored = match (self.open(id), owner) {
+                (Ok(Some(values)), Some(owner)) => self.materialise(id, &values, owner),
+                (Err(error), _) => Err(error),
+                _ => Ok(()),
+            };
+            // One damaged file must not keep the others from their secrets.
+            if let Err(error) = restored {
+                tracing::error!(%id, %error, "secrets not restored");
             }
         }
         Ok(())
+    }
+
+    /// A line of a container without the secrets of the deployment that it was started for.
+    pub fn redact_for(&self, id: DeploymentId, line: &str) -> String {
+        match self.open(id) {
+            Ok(Some(values)) => redact(line, &values),
+            Ok(None) => line.to_owned(),
+            Err(error) => format!("(not shown: {error})"),
+        }
     }
 
     /// Forgets a deployment's secrets everywhere.
@@ -349,6 +361,12 @@ pub fn redact(line: &str, values: &Values) -> String {
         if value.len() >= 4 && line.contains(value.as_str()) {
             line = line.replace(value.as_str(), &format!("[{name}]"));
         }
+        // A key of several lines is printed line by line; its frame tells nothing.
+        for part in value.lines().map(str::trim) {
+            if part.len() >= 12 && !part.starts_with("-----") && line.contains(part) {
+                line = line.replace(part, &format!("[{name}]"));
+            }
+        }
     }
     line
 }
@@ -367,6 +385,34 @@ mod tests {
         disk::folder(&secrets.sealed, 0o700).unwrap();
         disk::write_whole(&secrets.key, 0o600, &[7; 32]).unwrap();
         secrets
+    }
+
+    #[test]
+    fn a_key_of_several_lines_is_not_shown_line_by_line() {
+        let key = "-----BEGIN KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ\n-----END KEY-----\n";
+        let name = VariableName::parse("TLS_KEY").unwrap();
+        let values = Values::from([(name, Zeroizing::new(key.to_owned()))]);
+        assert_eq!(redact("  MC4CAQAwBQYDK2VwBCIEIJ", &values), "  [TLS_KEY]");
+        assert_eq!(redact("-----END KEY-----", &values), "-----END KEY-----");
+    }
+
+    #[test]
+    fn secrets_come_back_after_a_reboot_on_a_disk_that_takes_nothing_more() {
+        let root = tempfile::tempdir().unwrap();
+        let secrets = secrets(root.path());
+        let id = DeploymentId::mint(clock::now(), [1; 10]);
+        let name = VariableName::parse("TOKEN").unwrap();
+        let values = Values::from([(name, Zeroizing::new("hunter2".to_owned()))]);
+        secrets.seal(id, &values).unwrap();
+        secrets
+            .materialise(id, &values, Owner { uid: 0, gid: 0 })
+            .unwrap();
+        // The reboot; and what would be written beside the sealed secrets cannot be.
+        fs::remove_dir_all(secrets.folder(id)).unwrap();
+        fs::create_dir_all(secrets.sealed.join(format!("{id}.writing"))).unwrap();
+        secrets.restore_all().unwrap();
+        let environment = fs::read(secrets.folder(id).join(ENVIRONMENT_FILE)).unwrap();
+        assert_eq!(environment, b"TOKEN=hunter2\0");
     }
 
     #[test]

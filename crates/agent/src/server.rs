@@ -187,6 +187,7 @@ async fn handle(
         }
         Request::SetSite(request) => {
             let key = body.secret().await?;
+            ready(agent).await?;
             value(site::set(agent, &request, &key, replies).await?)
         }
         Request::Status => value(machine::status(agent).await),

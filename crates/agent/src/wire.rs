@@ -13,6 +13,7 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::mpsc,
+    time::Sleep,
 };
 use zeroize::Zeroizing;
 
@@ -23,14 +24,24 @@ const MAX_SECRET_BODY: u64 = 1 << 20;
 /// Longest log line in a reply, as the protocol promises.
 pub const MAX_LOG_LINE: usize = 16 << 10;
 /// How long a client may stay silent while we wait for its bytes.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What follows the request line: exactly as many bytes as announced.
 pub struct Body {
     reader: Take<BufReader<OwnedReadHalf>>,
+    patience: Duration,
+    silence: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body {
+    fn new(reader: Take<BufReader<OwnedReadHalf>>, patience: Duration) -> Self {
+        Self {
+            reader,
+            patience,
+            silence: None,
+        }
+    }
+
     /// Bytes that have not been read yet.
     pub fn left(&self) -> u64 {
         self.reader.limit()
@@ -65,7 +76,20 @@ impl AsyncRead for Body {
         cx: &mut task::Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> task::Poll<io::Result<()>> {
-        Pin::new(&mut self.reader).poll_read(cx, buf)
+        if let task::Poll::Ready(read) = Pin::new(&mut self.reader).poll_read(cx, buf) {
+            self.silence = None;
+            return task::Poll::Ready(read);
+        }
+        // A laptop that closed in the middle leaves a connection that never ends, and with it a
+        // lock that nobody else could take.
+        let patience = self.patience;
+        let silence = self
+            .silence
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        silence
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -98,9 +122,7 @@ pub async fn read_request(stream: UnixStream) -> Result<Option<(Envelope, Body, 
     };
     match envelope {
         Ok(envelope) => {
-            let body = Body {
-                reader: limited.into_inner().take(envelope.body_bytes),
-            };
+            let body = Body::new(limited.into_inner().take(envelope.body_bytes), PATIENCE);
             Ok(Some((envelope, body, replies)))
         }
         Err(failure) => {
@@ -264,6 +286,18 @@ mod tests {
         let line = "ü".repeat(MAX_LOG_LINE);
         assert!(shorten(&line).len() <= MAX_LOG_LINE);
         assert!(shorten(&line).chars().all(|c| c == 'ü'));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_falls_silent_in_its_body_is_given_up() {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        let (read, _write) = far.into_split();
+        let mut body = Body::new(BufReader::new(read).take(10), Duration::from_millis(50));
+        near.write_all(b"half!").await.unwrap();
+        let mut bytes = Vec::new();
+        let error = body.read_to_end(&mut bytes).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(bytes, b"half!");
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use bollard::models::{
     ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
     MountVolumeOptions, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
 };
+use plimsoll_domain::{job::Failure, name::Name};
 use plimsoll_protocol::{Deploy, ServiceKey};
 use std::collections::HashMap;
 
@@ -27,6 +28,12 @@ pub enum Purpose {
 /// The network of an environment: no other environment shares it.
 pub fn network_name(key: &ServiceKey) -> String {
     format!("plimsoll.{}.{}", key.project, key.environment)
+}
+
+/// The name of a service's volume. Names have no dots, so no other service's volume has it: with
+/// dashes, `cache-data` of `web` would be `data` of `web-cache`.
+fn volume_name(key: &ServiceKey, volume: &Name) -> String {
+    format!("{}.{volume}", file_stem(key))
 }
 
 /// The name of a deployment's container.
@@ -85,12 +92,40 @@ pub async fn make(
 /// A container of an earlier attempt has our name in its way. Somebody else's is not touched.
 async fn remove_left_over(agent: &Agent, deploy: &Deploy, name: &str) -> Result<()> {
     let label = format!("{}={}", docker::LABEL_DEPLOYMENT, deploy.deployment_id);
-    if agent.engine.see(name).await?.is_some() {
-        for (id, _) in agent.engine.labelled(&label).await? {
-            agent.engine.remove(&id).await?;
+    if agent.engine.see(name).await?.is_none() {
+        return Ok(());
+    }
+    let used = in_use(agent, deploy);
+    for (id, _) in agent.engine.labelled(&label).await? {
+        if used.contains(&id) {
+            // Taken back a moment ago: its clients may finish what they began.
+            return Err(AgentError::Refused(Box::new(Failure {
+                code: "still_draining".to_owned(),
+                message: format!(
+                    "an earlier container of “{}” still finishes its requests",
+                    deploy.key.service
+                ),
+                evidence: Vec::new(),
+                next_step: "Try again in a moment. What serves goes on serving.".to_owned(),
+                retryable: true,
+            })));
         }
+        agent.engine.remove(&id).await?;
     }
     Ok(())
+}
+
+/// The containers of a service that its record names: they serve, or finish their requests.
+pub fn in_use(agent: &Agent, deploy: &Deploy) -> Vec<String> {
+    let record = agent.records.get(&deploy.key);
+    record
+        .into_iter()
+        .flat_map(|record| {
+            let retiring = record.retiring.into_iter().map(|one| one.running);
+            record.serving.into_iter().chain(retiring)
+        })
+        .map(|running| running.container_id)
+        .collect()
 }
 
 async fn find_owner(agent: &Agent, container: &str, image: &Image) -> Result<Owner> {
@@ -202,7 +237,7 @@ fn host_config(agent: &Agent, deploy: &Deploy) -> HostConfig {
         .iter()
         .map(|volume| Mount {
             target: Some(volume.path.clone()),
-            source: Some(format!("{}-{}", deploy.key.base(), volume.name)),
+            source: Some(volume_name(&deploy.key, &volume.name)),
             typ: Some(MountType::VOLUME),
             volume_options: Some(MountVolumeOptions {
                 labels: Some(HashMap::from([(
@@ -259,5 +294,21 @@ fn host_config(agent: &Agent, deploy: &Deploy) -> HostConfig {
         extra_hosts: Some(neighbours),
         mounts: Some(mounts),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_of_two_services_never_share_a_name() {
+        let key = |service: &str| ServiceKey {
+            project: Name::parse("shop").unwrap(),
+            environment: Name::parse("production").unwrap(),
+            service: Name::parse(service).unwrap(),
+        };
+        let name = |service, volume| volume_name(&key(service), &Name::parse(volume).unwrap());
+        assert_ne!(name("web", "cache-data"), name("web-cache", "data"));
     }
 }

@@ -83,11 +83,19 @@ impl Work {
             self.hold(&successor, &mut commands).await?;
         }
         let answer = switch::switch(&self.agent, self.deploy(), successor).await?;
+        self.journal.append_all(&[
+            Entry::Phase {
+                at: clock::now(),
+                phase: Phase::Switched,
+            },
+            Entry::Ended {
+                answer: answer.clone(),
+            },
+        ])?;
+        self.run.say(Reply::Phase {
+            phase: Phase::Switched,
+        });
         crash_point("switched");
-        self.reach(Phase::Switched)?;
-        self.journal.append(&Entry::Ended {
-            answer: answer.clone(),
-        })?;
         Ok(answer)
     }
 
@@ -101,7 +109,10 @@ impl Work {
     }
 
     async fn prepare(&mut self) -> Result<Successor> {
-        self.reach(Phase::Locked)?;
+        self.run.say(Reply::Phase {
+            phase: Phase::Locked,
+        });
+        crash_point("locked");
         let deploy = self.deploy().clone();
         let fingerprint = self.fingerprint()?;
         if deploy.run_release_command && !deploy.spec.release_command.is_empty() {

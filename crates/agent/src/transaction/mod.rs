@@ -25,6 +25,7 @@ use crate::{
     error::{AgentError, Result},
     journal::{self, Entry, Standing},
     lock::Holder,
+    record::ServiceRecord,
     secrets::Values,
     wire::Replies,
 };
@@ -58,7 +59,16 @@ pub async fn deploy(
 /// What an earlier request for the same deployment answered. Nothing when it was never asked for,
 /// was taken back, or was interrupted: then it runs (again).
 fn answered(agent: &Agent, id: DeploymentId) -> Result<Option<Deployed>> {
-    match journal::standing(&journal::read(&agent.settings.deployments(), id)) {
+    let standing = journal::standing(&journal::read(&agent.settings.deployments(), id));
+    // A full disk can keep a journal from being ended after the switch. The record is the truth:
+    // to run it again would end the very container that serves.
+    if !matches!(standing, Standing::Ended(_) | Standing::TakenBack) {
+        let records = agent.records.all();
+        if let Some(answer) = records.iter().find_map(|record| switched_to(record, id)) {
+            return Ok(Some(answer));
+        }
+    }
+    match standing {
         Standing::Ended(answer) => Ok(Some(answer)),
         Standing::Failed(failure) if failure.code != INTERRUPTED && !failure.retryable => {
             Err(AgentError::Refused(Box::new(failure)))
@@ -70,6 +80,18 @@ fn answered(agent: &Agent, id: DeploymentId) -> Result<Option<Deployed>> {
         | Standing::Open
         | Standing::TakenBack => Ok(None),
     }
+}
+
+/// The answer of a deployment that serves by the record, whatever its journal says.
+fn switched_to(record: &ServiceRecord, id: DeploymentId) -> Option<Deployed> {
+    let running = record.serving.as_ref()?;
+    (running.deployment_id == id).then(|| Deployed {
+        phase: Phase::Switched,
+        container_id: running.container_id.clone(),
+        switch_us: 0,
+        reused_warm: running.started_for != id,
+        previous: record.retiring.first().map(|one| one.running.deployment_id),
+    })
 }
 
 fn begin(agent: &Arc<Agent>, owner: &str, request: Deploy, values: Values) -> Result<Arc<Run>> {

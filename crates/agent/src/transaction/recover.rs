@@ -9,7 +9,7 @@ use crate::{
     journal::{self, Entry, Journal, Standing},
 };
 use plimsoll_domain::DeploymentId;
-use plimsoll_protocol::{Deploy, Deployed, Phase};
+use plimsoll_protocol::{Deploy, Phase};
 use std::collections::HashSet;
 
 /// Finishes or takes back what was cut off. Runs once, before the first deployment is accepted.
@@ -37,23 +37,13 @@ async fn recover_one(agent: &Agent, deploy: &Deploy) -> Result<()> {
     let id = deploy.deployment_id;
     let mut journal = Journal::open(&agent.settings.deployments(), id)?;
     let record = agent.records.get(&deploy.key);
-    let serving = record.as_ref().and_then(|record| record.serving.as_ref());
-    match serving {
-        Some(running) if running.deployment_id == id => {
+    match record.and_then(|record| super::switched_to(&record, id)) {
+        Some(answer) => {
             tracing::info!(%id, "a deployment was cut off after its switch: it stands");
             journal.phase(Phase::Switched)?;
-            let previous = record.iter().flat_map(|record| &record.retiring).next();
-            journal.append(&Entry::Ended {
-                answer: Deployed {
-                    phase: Phase::Switched,
-                    container_id: running.container_id.clone(),
-                    switch_us: 0,
-                    reused_warm: running.started_for != id,
-                    previous: previous.map(|one| one.running.deployment_id),
-                },
-            })
+            journal.append(&Entry::Ended { answer })
         }
-        _ => {
+        None => {
             tracing::info!(%id, "a deployment was cut off before its switch: it is taken back");
             discard(agent, deploy).await?;
             journal.phase(Phase::Reverted)?;

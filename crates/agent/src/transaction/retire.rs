@@ -91,7 +91,8 @@ async fn look_after(agent: &Agent, key: &ServiceKey, retiring: &Retiring) -> Res
             .iter()
             .chain(record.retiring.iter().map(|one| &one.running))
             .any(|running| running.started_for == started_for);
-        if !used {
+        // The same deployment may be on its way again after it was taken back.
+        if !used && agent.runs.get(started_for).is_none() {
             agent.secrets.forget(started_for)?;
         }
         finish(agent, &record)?;

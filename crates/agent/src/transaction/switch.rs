@@ -10,7 +10,7 @@ use crate::{
     error::{AgentError, Result},
     nat::{Route, Routes},
     probe::{self, Answer, Target},
-    record::{Kept, Retiring, ServiceRecord},
+    record::{Kept, Retiring, Running, ServiceRecord},
 };
 use plimsoll_domain::Timestamp;
 use plimsoll_protocol::{Deploy, Deployed, Phase, ServiceKey};
@@ -107,15 +107,7 @@ pub async fn switch(agent: &Agent, deploy: &Deploy, successor: Successor) -> Res
             .retain(|retiring| retiring.running.container_id != id);
         retire_all(record, now);
         if let Some(old) = record.serving.take() {
-            record.retiring.insert(
-                0,
-                Retiring {
-                    running: old,
-                    warm_until: now.plus_ms(as_ms(deploy.spec.keep_warm_ms)),
-                    drain_until: now.plus_ms(as_ms(deploy.spec.drain_ms)),
-                    stopped: false,
-                },
-            );
+            record.retiring.insert(0, retire(old, deploy, now));
         }
         record.serving = Some(successor.running.clone());
         record.restarts = 0;
@@ -138,6 +130,18 @@ pub async fn switch(agent: &Agent, deploy: &Deploy, successor: Successor) -> Res
         reused_warm,
         previous: before.serving.map(|running| running.deployment_id),
     })
+}
+
+/// A container that served until now. Its connections may last as long as it would stay warm.
+fn retire(old: Running, deploy: &Deploy, now: Timestamp) -> Retiring {
+    let warm_until = now.plus_ms(as_ms(deploy.spec.keep_warm_ms));
+    Retiring {
+        running: old,
+        warm_until,
+        drain_until: warm_until.max(now.plus_ms(as_ms(deploy.spec.drain_ms))),
+        stopped: false,
+        undone: false,
+    }
 }
 
 /// Only the latest container that served stays warm: the others end when they are drained.

@@ -54,7 +54,7 @@ async fn give_way(agent: &Agent, deploy: &Deploy) -> Result<()> {
     let Some(before) = agent.records.get(&deploy.key) else {
         return Ok(());
     };
-    let previous = before.retiring.first().cloned();
+    let previous = before.retiring.iter().find(|one| !one.undone).cloned();
     if previous.is_none() && before.kept.len() > 1 {
         return Err(AgentError::refused(
             "nothing_to_return_to",
@@ -80,17 +80,17 @@ async fn give_way(agent: &Agent, deploy: &Deploy) -> Result<()> {
     }
     let now = clock::now();
     agent.records.update(&deploy.key, |record| {
-        let back = (!record.retiring.is_empty()).then(|| record.retiring.remove(0).running);
+        let back = record.retiring.iter().position(|one| !one.undone);
+        let back = back.map(|index| record.retiring.remove(index).running);
         if let Some(undone) = std::mem::replace(&mut record.serving, back) {
-            record.retiring.insert(
-                0,
-                Retiring {
-                    running: undone,
-                    warm_until: now,
-                    drain_until: now.plus_ms(switch::as_ms(deploy.spec.drain_ms)),
-                    stopped: false,
-                },
-            );
+            let undone = Retiring {
+                running: undone,
+                warm_until: now,
+                drain_until: now.plus_ms(switch::as_ms(deploy.spec.drain_ms)),
+                stopped: false,
+                undone: true,
+            };
+            record.retiring.insert(0, undone);
         }
         record
             .kept

@@ -288,18 +288,21 @@ impl Stage {
 
     /// Builds the practice application.
     pub fn application(&self, service: &str) -> ImageRef {
+        let dockerfile = b"FROM scratch\nCOPY passwd /etc/passwd\nCOPY app /app\nUSER app\n\
+            ENTRYPOINT [\"/app\"]\n";
+        self.application_with(service, dockerfile)
+    }
+
+    /// Builds the practice application in another way.
+    pub fn application_with(&self, service: &str, dockerfile: &[u8]) -> ImageRef {
         let binary = fs::read(self.binaries.join("examples/practice_app")).unwrap();
-        let passwd = b"root:x:0:0::/:/x\napp:x:1234:1234::/:/x\n";
-        let dockerfile = b"FROM scratch\nCOPY passwd /etc/passwd\nCOPY app /app\nUSER app\nENTRYPOINT [\"/app\"]\n";
-        let built = self.build(
-            service,
-            &[
-                ("Dockerfile", dockerfile, false),
-                ("app", &binary, true),
-                ("passwd", passwd, false),
-            ],
-        );
-        built.as_::<ImageReady>().image
+        let passwd: &[u8] = b"root:x:0:0::/:/x\napp:x:1234:1234::/:/x\n";
+        let files = [
+            ("Dockerfile", dockerfile, false),
+            ("app", &binary[..], true),
+            ("passwd", passwd, false),
+        ];
+        self.build(service, &files).as_::<ImageReady>().image
     }
 
     pub fn deploy(&self, service: &str, image: &ImageRef) -> Deploy {
