@@ -19,7 +19,8 @@ use plimsoll_domain::{
 };
 use plimsoll_engine::{
     BaseSnapshotRequest, ConnectAccount, DeployRequest, DestroyRequest, DestroyTarget,
-    DomainAddRequest, Engine, ImageChoice, NewService, Plan, ProvisionRequest, RollbackRequest,
+    DomainAddRequest, DomainRemoveRequest, Engine, ImageChoice, NewService, Plan, ProvisionRequest,
+    RemoveEnvironmentRequest, RollbackRequest,
 };
 use plimsoll_lab::{api::Credentials, practice::Running};
 use plimsoll_protocol::Deployed;
@@ -84,7 +85,8 @@ impl Ours {
             spec: spec(),
         };
         let service = engine.create_service(service).await?.id;
-        let host = format!("bench.{}", credentials.zone);
+        // Another run on the same practice cloud may have been cut off.
+        let host = format!("bench-{}.{}", std::process::id(), credentials.zone);
         let (address, authority) = (
             address(&engine, server).await?,
             origin_authority(running).await?,
@@ -213,8 +215,22 @@ impl Ours {
         Ok(status.machine.agent_memory_bytes)
     }
 
-    /// Lets go of the engine.
+    /// Leaves nothing behind on the cloud.
     pub async fn end(self) -> Done {
+        for domain in self.engine.domains().await? {
+            let request = DomainRemoveRequest {
+                domain_id: domain.id,
+            };
+            let plan = self.engine.plan_domain_remove(request).await?;
+            carry_out(&self.engine, plan).await?;
+        }
+        let request = RemoveEnvironmentRequest {
+            environment_id: self.environment,
+            volumes: true,
+        };
+        let plan = self.engine.plan_remove_environment(request).await?;
+        carry_out(&self.engine, plan).await?;
+        self.destroy(self.server).await?;
         Ok(self.engine.close().await?)
     }
 }
@@ -222,7 +238,7 @@ impl Ours {
 async fn open(home: &Path) -> Done<Engine> {
     let settings = Settings {
         home: Some(home.to_owned()),
-        ask_passphrase: None,
+        ..Settings::default()
     };
     Ok(desktop(settings).await?)
 }

@@ -107,12 +107,13 @@ impl Peers {
             .await?;
         let site = include_str!("scripts/nginx.conf");
         peers.write("/etc/nginx/conf.d/bench.conf", site).await?;
+        peers.first_release().await?;
         Ok(peers)
     }
 
     /// Brings the first version to the server and to this machine's engine, so that every later
     /// build finds its base.
-    pub async fn first_release(&self) -> Done {
+    async fn first_release(&self) -> Done {
         self.make_ready(Peer::Rsync, 1).await?;
         self.release(Peer::Rsync, 1).await?;
         let base = self.base_image()?;

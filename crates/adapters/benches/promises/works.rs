@@ -15,13 +15,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// Round trips to the server under which everything is measured, ms.
-const ROUND_TRIPS_MS: [u64; 2] = [0, 40];
+const ROUND_TRIPS_MS: &[u64] = &[0, 40];
 /// A round trip so long that what it adds, divided by it, counts the dependent ones exactly, ms.
 const FAR_MS: u64 = 400;
 /// What belongs to a switch: this long before it and after it.
 const AROUND_A_SWITCH: Duration = Duration::from_millis(500);
-/// How long clients are watched with nothing happening, before and after each switch.
-const STEADY: Duration = Duration::from_millis(1_500);
+/// What the side before may still have to tidy up.
+const SETTLE: Duration = Duration::from_millis(500);
 /// How long a release that is not kept warm may take to stop.
 const STOPPED: Duration = Duration::from_secs(4);
 
@@ -38,18 +38,21 @@ pub struct Rounds {
     far: u32,
     rollback: u32,
     switch: u32,
+    /// How long clients are watched with nothing happening, before and after each switch.
+    steady: Duration,
     boot: u32,
 }
 
 impl Rounds {
     /// Enough for medians.
     pub const FULL: Self = Self {
-        round_trips_ms: &ROUND_TRIPS_MS,
+        round_trips_ms: ROUND_TRIPS_MS,
         change: 7,
         slow_change: 3,
         far: 3,
         rollback: 7,
         switch: 10,
+        steady: Duration::from_millis(1_500),
         boot: 2,
     };
     /// To see that everything works.
@@ -60,6 +63,7 @@ impl Rounds {
         far: 0,
         rollback: 1,
         switch: 1,
+        steady: Duration::from_millis(600),
         boot: 0,
     };
 }
@@ -86,11 +90,12 @@ impl Bench {
         rounds: Rounds,
     ) -> Done<Self> {
         let line = Arc::new(Line::default());
-        eprintln!("Preparing a server for Plimsoll");
-        let ours = Ours::prepare(running, &line, &folder.join("ours")).await?;
-        eprintln!("Preparing a server for the others");
-        let peers = Peers::prepare(running, &line, &folder.join("peers")).await?;
-        peers.first_release().await?;
+        eprintln!("Preparing a server for Plimsoll and one for the others");
+        let (our_folder, their_folder) = (folder.join("ours"), folder.join("peers"));
+        let (ours, peers) = tokio::try_join!(
+            Ours::prepare(running, &line, &our_folder),
+            Peers::prepare(running, &line, &their_folder),
+        )?;
         Ok(Self {
             samples,
             rounds,
@@ -156,6 +161,7 @@ impl Bench {
                 side: side.name(),
                 round_trip_ms,
             };
+            sleep(SETTLE).await;
             let travelled = self.line.travelled();
             let click = Instant::now();
             let serves = match side {
@@ -192,9 +198,16 @@ impl Bench {
             side,
             round_trip_ms,
         };
-        let theirs = self.two_of_theirs().await?;
         let warm = self.two_of_ours(true).await?;
         for round in 0..self.rounds.rollback {
+            sleep(SETTLE).await;
+            self.roll_back(&setting(WARM), at(&warm, round), true)
+                .await?;
+        }
+        let theirs = self.two_of_theirs().await?;
+        let stopped = self.two_of_ours(false).await?;
+        for round in 0..self.rounds.rollback {
+            sleep(STOPPED).await;
             let (_, version) = at(&theirs, round);
             let click = Instant::now();
             self.peers.roll_back(version).await?;
@@ -202,20 +215,8 @@ impl Bench {
             self.samples
                 .time(&setting(Peer::Floor.side()), "served_ms", served)?;
             self.peers.clear().await?;
-            self.roll_back(&setting(WARM), at(&warm, round), true)
-                .await?;
-        }
-        let cold = self.two_of_ours(false).await?;
-        for round in 0..self.rounds.rollback {
-            let (_, version) = at(&theirs, round + self.rounds.rollback);
-            let click = Instant::now();
-            self.peers.roll_back(version).await?;
-            let served = self.peers_at.since(version).await? - click;
-            self.samples
-                .time(&setting(Peer::Floor.side()), "served_ms", served)?;
-            self.peers.clear().await?;
-            sleep(STOPPED).await;
-            self.roll_back(&setting("ours, stopped"), at(&cold, round), false)
+            sleep(SETTLE).await;
+            self.roll_back(&setting("ours, stopped"), at(&stopped, round), false)
                 .await?;
         }
         self.ours.keep_warm(true).await
@@ -279,11 +280,11 @@ impl Bench {
         let load = Load::start(&self.near(&self.ours.site).await?);
         let mut switches = Vec::new();
         for round in 0..self.rounds.switch {
-            sleep(STEADY).await;
+            sleep(self.rounds.steady).await;
             let (release, version) = at(&releases, round);
             self.ours.roll_back(release).await?;
             switches.push(self.ours_at.since(version).await?);
-            sleep(STEADY).await;
+            sleep(self.rounds.steady).await;
         }
         self.judge(&setting(WARM), load, &switches).await?;
 
@@ -294,7 +295,7 @@ impl Bench {
             self.ours.make_ready(self.version)?;
             self.ours.deploy().await?;
             switches.push(self.ours_at.since(self.version).await?);
-            sleep(STEADY).await;
+            sleep(self.rounds.steady).await;
         }
         self.judge(&setting("ours, deployment"), load, &switches)
             .await?;
@@ -306,7 +307,7 @@ impl Bench {
             self.peers.make_ready(Peer::Floor, self.version).await?;
             self.peers.release(Peer::Floor, self.version).await?;
             switches.push(self.peers_at.since(self.version).await?);
-            sleep(STEADY).await;
+            sleep(self.rounds.steady).await;
         }
         self.judge(&setting("nginx -s reload"), load, &switches)
             .await?;
