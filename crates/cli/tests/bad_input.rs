@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use support::{Desk, ZONE, version};
+use support::{Desk, Live, version};
 
 #[test]
 fn a_wrong_token_is_refused_and_the_old_one_stays() {
@@ -60,21 +60,8 @@ fn a_server_that_we_did_not_create_is_not_destroyed() {
 #[test]
 fn a_bad_release_says_why_and_the_good_one_keeps_serving() {
     let desk = Desk::new("release");
-    let server = desk.server("ship");
-    let host = format!("{}.{ZONE}", desk.unique("bad"));
     let app = desk.app("app", |text| text);
-    let web = desk.service("bad", &app, &[&server], &["--health-start", "8"]);
-    desk.ok(&["deploy", &web, "--yes"]);
-    desk.ok(&[
-        "domain",
-        "add",
-        &host,
-        "--to",
-        &web,
-        "--account",
-        "cloudflare",
-        "--yes",
-    ]);
+    let Live { server, web, host } = desk.live("bad", &app, &["--health-start", "8"]);
 
     let good = fs::read_to_string(app.join("app.py")).unwrap();
     let refused = |what: &str, code: &str, shows: &str| {
@@ -128,8 +115,6 @@ fn a_bad_release_says_why_and_the_good_one_keeps_serving() {
 #[test]
 fn hostile_text_travels_whole_and_no_shell_sees_it() {
     let desk = Desk::new("hostile");
-    let server = desk.server("ship");
-    let host = format!("{}.{ZONE}", desk.unique("odd"));
     let app = desk
         .folder()
         .join("an app with 'quotes' and $(touch pwned)");
@@ -146,7 +131,7 @@ fn hostile_text_travels_whole_and_no_shell_sees_it() {
     for name in odd_files {
         fs::write(app.join(name), "x").unwrap();
     }
-    let web = desk.service("odd", &app, &[&server], &[]);
+    let Live { server, web, host } = desk.live("odd", &app, &[]);
     let odd_values = [
         ("QUOTES", "a'b\"c`d"),
         ("NEWLINES", "one\ntwo\r\nthree\n"),
@@ -173,16 +158,6 @@ fn hostile_text_travels_whole_and_no_shell_sees_it() {
         "/healthz?a=$(id)&b='\"%20;`x`",
     ]);
     desk.ok(&["deploy", &web, "--yes"]);
-    desk.ok(&[
-        "domain",
-        "add",
-        &host,
-        "--to",
-        &web,
-        "--account",
-        "cloudflare",
-        "--yes",
-    ]);
 
     let told: serde_json::Value = serde_json::from_str(&desk.page(&host)).unwrap();
     for (name, value) in odd_values {

@@ -16,7 +16,7 @@ use std::{
     },
     time::Duration,
 };
-use support::{Desk, ZONE};
+use support::{Desk, Live};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -138,24 +138,11 @@ async fn keep_asking(strict: Strict, load: Arc<Load>, think: Duration, post: boo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_across_deploy_rollback_and_reconfigure() {
     let desk = Desk::new("load");
-    let server = desk.server("ship");
-    let host = format!("{}.{ZONE}", desk.unique("load"));
     let app = desk.folder().join("app");
     fs::create_dir_all(&app).unwrap();
     let source = include_str!("support/probe.py");
     fs::write(app.join("app.py"), source).unwrap();
-    let web = desk.service("load", &app, &[&server], &[]);
-    desk.ok(&["deploy", &web, "--yes"]);
-    desk.ok(&[
-        "domain",
-        "add",
-        &host,
-        "--to",
-        &web,
-        "--account",
-        "cloudflare",
-        "--yes",
-    ]);
+    let Live { server, web, host } = desk.live("load", &app, &[]);
 
     let strict = Strict::new(desk.practice(), desk.address(&server), host.clone()).await;
     let load = Arc::new(Load::default());

@@ -2,10 +2,15 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod witness;
+
+use plimsoll_domain::Secret;
+use plimsoll_engine::{Engine, Patience};
+use plimsoll_lab::practice::{self, Running};
 use serde_json::Value;
 use std::{
     fs,
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -20,6 +25,14 @@ pub struct Desk {
     folder: tempfile::TempDir,
     practice: PathBuf,
     name: String,
+}
+
+/// A service that answers at a domain.
+pub struct Live {
+    pub server: String,
+    /// `project/environment/service`.
+    pub web: String,
+    pub host: String,
 }
 
 /// A finished call.
@@ -235,6 +248,91 @@ impl Desk {
         format!("{project}/production/web")
     }
 
+    /// A service on a server of its own, deployed and reachable by HTTPS.
+    pub fn live(&self, project: &str, folder: &Path, more: &[&str]) -> Live {
+        let server = self.server("ship");
+        let host = format!("{}.{ZONE}", self.unique(project));
+        let web = self.service(project, folder, &[&server], more);
+        self.ok(&["deploy", &web, "--yes"]);
+        self.ok(&[
+            "domain",
+            "add",
+            &host,
+            "--to",
+            &web,
+            "--account",
+            "cloudflare",
+            "--yes",
+        ]);
+        Live { server, web, host }
+    }
+
+    /// Begins a call and kills it as soon as it says a line that `here` is waiting for. Answers
+    /// whether it got so far.
+    pub fn kill_at(&self, arguments: &[&str], here: impl Fn(&str) -> bool) -> bool {
+        let mut child = self.begin(arguments);
+        let reached = heard(&mut child, here);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        reached
+    }
+
+    /// The facts of the practice cloud.
+    pub fn running(&self) -> Running {
+        let status = runtime().block_on(practice::status(&self.practice));
+        status.unwrap().expect("the practice cloud runs")
+    }
+
+    /// Asks the practice cloud's own interface; `path` goes below `/lab/v1`.
+    pub fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let running = self.running();
+        runtime()
+            .block_on(running.control(method, path, body.as_ref()))
+            .unwrap()
+    }
+
+    /// Makes something go wrong with a droplet, or mends it.
+    pub fn fault(&self, droplet: &str, fault: Value) {
+        self.control("POST", &format!("/droplets/{droplet}/fault"), Some(fault));
+    }
+
+    /// Runs a command inside a droplet, past every network.
+    pub fn inside(&self, droplet: &str, command: &[&str]) -> String {
+        let running = self.running();
+        let docker = |arguments: &[&str]| {
+            let output = Command::new("docker")
+                .args(["-H", &running.engine_endpoint])
+                .args(arguments)
+                .output()
+                .unwrap();
+            let ran = Ran::of(output);
+            assert_eq!(ran.status, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+            ran.stdout
+        };
+        let names = docker(&["ps", "--format", "{{.Names}}"]);
+        let suffix = format!("-droplet-{droplet}");
+        let name = names
+            .lines()
+            .find(|name| name.ends_with(&suffix))
+            .unwrap_or_else(|| panic!("droplet {droplet} does not run"));
+        docker(&[&["exec", name], command].concat())
+    }
+
+    /// The same desk's engine in this process, with less patience than people have.
+    pub async fn engine(&self, patience: Patience) -> Engine {
+        let settings = plimsoll_adapters::Settings {
+            home: Some(self.home()),
+            ask_passphrase: Some(Box::new(|| Ok(Secret::new("correct horse")))),
+            patience,
+        };
+        plimsoll_adapters::desktop(settings).await.unwrap()
+    }
+
+    /// The newest job.
+    pub fn newest_job(&self) -> Value {
+        self.ok(&["job", "list"])["items"][0].clone()
+    }
+
     /// What answers at a domain, over HTTPS from outside.
     pub fn page(&self, host: &str) -> String {
         let check = self.ok(&["domain", "check", host]);
@@ -258,4 +356,40 @@ pub fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
         assert!(began.elapsed() < limit, "after {limit:?} still not: {what}");
         std::thread::sleep(Duration::from_millis(250));
     }
+}
+
+/// Reads what a call says until `here` has come; what it says afterwards is thrown away.
+pub fn heard(child: &mut Child, here: impl Fn(&str) -> bool) -> bool {
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    let reached = loop {
+        line.clear();
+        if said.read_line(&mut line).unwrap() == 0 {
+            break false;
+        }
+        if here(&line) {
+            break true;
+        }
+    };
+    // Nobody may be kept from going on by a pipe that is full, or be ended by one that is closed.
+    std::thread::spawn(move || {
+        let _ = said.read_to_end(&mut Vec::new());
+    });
+    let stdout = child.stdout.take();
+    std::thread::spawn(move || {
+        let _ = stdout.map(|mut stdout| stdout.read_to_end(&mut Vec::new()));
+    });
+    reached
+}
+
+/// Whether a line announces a step whose title has this in it.
+pub fn begins(title: &str) -> impl Fn(&str) -> bool {
+    move |line| line.contains('▸') && line.contains(title)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
