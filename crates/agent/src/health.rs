@@ -36,7 +36,22 @@ const EDGE_EVERY: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Watched {
     services: Mutex<HashMap<String, Watch>>,
-    ending: Mutex<HashSet<String>>,
+    ending: Arc<Mutex<HashSet<String>>>,
+}
+
+/// The right to end a container that served before, or to have it serve again; dropping it gives
+/// it back.
+#[derive(Debug)]
+pub struct Claim {
+    ending: Arc<Mutex<HashSet<String>>>,
+    container: String,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        ending.remove(&self.container);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -88,13 +103,23 @@ impl Watched {
     pub fn forget(&self, key: &ServiceKey) {
         self.services().remove(&file_stem(key));
     }
-    /// Claims the end of a container; `false` when somebody is at it.
-    pub fn begin_ending(&self, container: &str) -> bool {
-        self.ending().insert(container.to_owned())
+    /// Claims a container that served before; `None` when somebody is at it.
+    pub fn claim(&self, container: &str) -> Option<Claim> {
+        self.ending().insert(container.to_owned()).then(|| Claim {
+            ending: Arc::clone(&self.ending),
+            container: container.to_owned(),
+        })
     }
-    /// Gives the claim back.
-    pub fn finish_ending(&self, container: &str) {
-        self.ending().remove(container);
+    /// The same, waiting for whoever is at it.
+    pub async fn claim_within(&self, container: &str, patience: Duration) -> Option<Claim> {
+        let begun = Instant::now();
+        loop {
+            let claim = self.claim(container);
+            if claim.is_some() || begun.elapsed() >= patience {
+                return claim;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
     /// Claims the next question to a service when it is due.
     fn due(&self, key: &ServiceKey) -> bool {
@@ -228,7 +253,7 @@ async fn judge(agent: &Agent, record: &ServiceRecord, serving: &Running, seen: O
         agent
             .watched
             .with(key, |watch| watch.health = Health::Stopped);
-        if wanted && !seen.restarting {
+        if wanted && !seen.restarting && !agent.locks.is_held(key) {
             start_again(agent, key, serving).await;
         }
         return;
@@ -274,7 +299,8 @@ async fn judge(agent: &Agent, record: &ServiceRecord, serving: &Running, seen: O
                 watch.bad >= failures && now >= watch.restart_not_before
             });
             if restart.unwrap_or(false) && still_serves(agent, key, serving) {
-                let answer = agent.secrets.redact_for(serving.started_for, &shown);
+                let answer = agent.secrets.redact_for(serving.started_for, vec![shown]);
+                let answer = answer.concat();
                 tracing::warn!(service = %key.base(), answer, "restarted: bad answers");
                 restart_it(agent, key, serving).await;
             }

@@ -233,12 +233,12 @@ impl Secrets {
         Ok(())
     }
 
-    /// A line of a container without the secrets of the deployment that it was started for.
-    pub fn redact_for(&self, id: DeploymentId, line: &str) -> String {
+    /// Lines of a container without the secrets of the deployment that it was started for.
+    pub fn redact_for(&self, id: DeploymentId, lines: Vec<String>) -> Vec<String> {
         match self.open(id) {
-            Ok(Some(values)) => redact(line, &values),
-            Ok(None) => line.to_owned(),
-            Err(error) => format!("(not shown: {error})"),
+            Ok(Some(values)) => lines.iter().map(|line| redact(line, &values)).collect(),
+            Ok(None) => lines,
+            Err(error) => vec![format!("(not shown: {error})")],
         }
     }
 

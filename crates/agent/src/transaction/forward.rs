@@ -10,8 +10,9 @@ use crate::{
     agent::Agent,
     clock, docker,
     error::{AgentError, Result},
+    health::Claim,
     journal::{Entry, Journal},
-    record::{Retiring, Running},
+    record::Running,
     secrets::{self, Values},
 };
 use bollard::query_parameters::LogsOptionsBuilder;
@@ -40,7 +41,7 @@ pub struct Successor {
     /// What the record will say.
     pub running: Running,
     /// It was warm and is taken again.
-    pub reused: Option<Retiring>,
+    pub reused: Option<Claim>,
 }
 
 impl Work {
@@ -83,7 +84,7 @@ impl Work {
             self.hold(&successor, &mut commands).await?;
         }
         let answer = switch::switch(&self.agent, self.deploy(), successor).await?;
-        self.journal.append_all(&[
+        let noted = self.journal.append_all(&[
             Entry::Phase {
                 at: clock::now(),
                 phase: Phase::Switched,
@@ -91,7 +92,11 @@ impl Work {
             Entry::Ended {
                 answer: answer.clone(),
             },
-        ])?;
+        ]);
+        if let Err(error) = noted {
+            // It serves, and the record says so: to call that a failure would be a lie.
+            tracing::error!(%error, "the switch could not be noted in its journal");
+        }
         self.run.say(Reply::Phase {
             phase: Phase::Switched,
         });
@@ -280,7 +285,8 @@ impl Work {
                         patience.as_secs()
                     ),
                     "Look at the desktop's connection, then deploy again.",
-                )),
+                )
+                .that_may_pass()),
             }
         }
     }
@@ -290,11 +296,15 @@ impl Work {
         if let Err(error) = discard(&self.agent, self.deploy()).await {
             failure.evidence.push(format!("clean-up: {error}"));
         }
-        let noted = self.journal.phase(Phase::Reverted).and_then(|()| {
-            self.journal.append(&Entry::Failed {
+        let noted = self.journal.append_all(&[
+            Entry::Phase {
+                at: clock::now(),
+                phase: Phase::Reverted,
+            },
+            Entry::Failed {
                 failure: failure.clone(),
-            })
-        });
+            },
+        ]);
         if let Err(error) = noted {
             tracing::error!(%error, "the journal could not be ended");
         }
@@ -335,13 +345,12 @@ pub async fn discard(agent: &Agent, deploy: &Deploy) -> Result<()> {
 }
 
 fn cancelled() -> AgentError {
-    AgentError::Refused(Box::new(Failure {
-        code: "cancelled".to_owned(),
-        message: "the deployment was cancelled before its switch".to_owned(),
-        evidence: Vec::new(),
-        next_step: "What served before still serves.".to_owned(),
-        retryable: true,
-    }))
+    AgentError::refused(
+        "cancelled",
+        "the deployment was cancelled before its switch",
+        "What served before still serves.",
+    )
+    .that_may_pass()
 }
 
 /// Ends the process here when a test asks for it; nothing of it is in a release build.

@@ -28,9 +28,9 @@ pub async fn retire_service(agent: &Arc<Agent>, key: &ServiceKey) {
         return;
     };
     for retiring in record.retiring {
-        if !agent.watched.begin_ending(&retiring.running.container_id) {
+        let Some(claim) = agent.watched.claim(&retiring.running.container_id) else {
             continue;
-        }
+        };
         let agent = Arc::clone(agent);
         let key = key.clone();
         // Its own task: one container that needs its whole grace delays nobody.
@@ -38,13 +38,16 @@ pub async fn retire_service(agent: &Arc<Agent>, key: &ServiceKey) {
             if let Err(error) = look_after(&agent, &key, &retiring).await {
                 tracing::warn!(%error, service = %key.base(), "an old container is still there");
             }
-            agent.watched.finish_ending(&retiring.running.container_id);
+            drop(claim);
         });
     }
 }
 
 async fn look_after(agent: &Agent, key: &ServiceKey, retiring: &Retiring) -> Result<()> {
     let id = &retiring.running.container_id;
+    if !still_retiring(agent, key, id) {
+        return Ok(());
+    }
     let now = clock::now();
     let seen = agent.engine.see(id).await?;
     let serves_connections = retiring.running.spec.port.is_some();
@@ -70,9 +73,6 @@ async fn look_after(agent: &Agent, key: &ServiceKey, retiring: &Retiring) -> Res
                 return Ok(());
             }
         }
-        if !still_retiring(agent, key, id) {
-            return Ok(());
-        }
         agent
             .engine
             .stop(id, retiring.running.spec.stop_grace_ms)
@@ -94,14 +94,17 @@ async fn look_after(agent: &Agent, key: &ServiceKey, retiring: &Retiring) -> Res
         // The same deployment may be on its way again after it was taken back.
         if !used && agent.runs.get(started_for).is_none() {
             agent.secrets.forget(started_for)?;
+            if retiring.undone {
+                untag_unless_used(agent, &record, &retiring.running.image).await?;
+            }
         }
         finish(agent, &record)?;
     }
     Ok(())
 }
 
-/// A rollback may have taken it again in the meantime.
-fn still_retiring(agent: &Agent, key: &ServiceKey, id: &str) -> bool {
+/// A rollback may have taken it again before it was claimed.
+pub fn still_retiring(agent: &Agent, key: &ServiceKey, id: &str) -> bool {
     agent.records.get(key).is_some_and(|record| {
         record
             .retiring
@@ -136,20 +139,23 @@ pub async fn forget_releases(agent: &Agent, key: &ServiceKey, keep: u32) -> Resu
         }
     })?;
     let Some(record) = record else { return Ok(()) };
-    let prefix = format!("{}:deploy_", key.base());
     for image in forgotten {
-        let used = record
-            .kept
-            .iter()
-            .any(|kept| kept.image.name() == image.name())
-            || record
-                .serving
-                .iter()
-                .chain(record.retiring.iter().map(|one| &one.running))
-                .any(|running| running.image.name() == image.name());
-        if !used && image.name().starts_with(&prefix) {
-            agent.engine.untag(image.name()).await?;
-        }
+        untag_unless_used(agent, &record, &image).await?;
     }
     Ok(())
+}
+
+/// Removes the tag of a release of this service that nothing runs and nothing rolls back to.
+async fn untag_unless_used(agent: &Agent, record: &ServiceRecord, image: &ImageRef) -> Result<()> {
+    let name = image.name();
+    let used = record.kept.iter().any(|kept| kept.image.name() == name)
+        || record
+            .serving
+            .iter()
+            .chain(record.retiring.iter().map(|one| &one.running))
+            .any(|running| running.image.name() == name);
+    if used || !name.starts_with(&format!("{}:deploy_", record.key.base())) {
+        return Ok(());
+    }
+    agent.engine.untag(name).await
 }

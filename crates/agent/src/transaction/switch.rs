@@ -16,12 +16,16 @@ use plimsoll_domain::Timestamp;
 use plimsoll_protocol::{Deploy, Deployed, Phase, ServiceKey};
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
     net::Ipv4Addr,
     path::Path,
     time::{Duration, Instant},
 };
 
+/// Most bytes of a container's hosts file that is added to.
+const LARGEST_HOSTS: u64 = 1 << 20;
+/// How long a look at a container that retires may take.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(2);
 /// A warm container with less time left than this is not taken again, ms.
 const WARM_MARGIN_MS: i64 = 5_000;
 
@@ -41,6 +45,14 @@ pub async fn find_warm(
             && retiring.warm_until.since_ms(now) > WARM_MARGIN_MS
     });
     let Some(warm) = warm else { return Ok(None) };
+    let id = &warm.running.container_id;
+    // Held until the switch: its warm time may be over while the deployment waits for others.
+    let Some(claim) = agent.watched.claim_within(id, CLAIM_PATIENCE).await else {
+        return Ok(None);
+    };
+    if !super::retire::still_retiring(agent, &deploy.key, id) {
+        return Ok(None);
+    }
     let seen = agent.engine.see(&warm.running.container_id).await?;
     let Some((seen, address)) = seen.and_then(|seen| Some((seen.clone(), seen.address?))) else {
         return Ok(None);
@@ -71,7 +83,7 @@ pub async fn find_warm(
     running.since = now;
     Ok(Some(Successor {
         running,
-        reused: Some(warm.clone()),
+        reused: Some(claim),
     }))
 }
 
@@ -82,6 +94,10 @@ pub async fn switch(agent: &Agent, deploy: &Deploy, successor: Successor) -> Res
     let reused_warm = successor.reused.is_some();
     let seen = agent.engine.see(&id).await?.unwrap_or_default();
     if !seen.running {
+        let last = agent.engine.last_lines(&id, 20).await;
+        let last = agent
+            .secrets
+            .redact_for(successor.running.started_for, last);
         return Err(AgentError::refused(
             "exited",
             format!(
@@ -90,7 +106,7 @@ pub async fn switch(agent: &Agent, deploy: &Deploy, successor: Successor) -> Res
             ),
             "Deploy again. What served before still serves.",
         )
-        .with_evidence(agent.engine.last_lines(&id, 20).await));
+        .with_evidence(last));
     }
     let route = route(seen.address, deploy.spec.port);
     if !reused_warm {
@@ -263,7 +279,16 @@ pub async fn introduce(agent: &Agent, key: &ServiceKey) -> Result<()> {
 /// Appends to a container's hosts file. It is written in place: the container sees this very file,
 /// not its name.
 fn add_hosts(path: &Path, neighbours: &[ServiceRecord]) -> Result<()> {
-    let present = fs::read_to_string(path).map_err(AgentError::file("read", path))?;
+    // The container may write there as it likes: neither strange bytes nor gigabytes of them are
+    // our trouble.
+    let mut present = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(LARGEST_HOSTS + 1).read_to_end(&mut present))
+        .map_err(AgentError::file("read", path))?;
+    if present.len() as u64 > LARGEST_HOSTS {
+        return Ok(());
+    }
+    let present = String::from_utf8_lossy(&present);
     let mut missing = String::new();
     for neighbour in neighbours {
         let line = format!("{}\t{}", neighbour.address, neighbour.key.service);
@@ -280,4 +305,49 @@ fn add_hosts(path: &Path, neighbours: &[ServiceRecord]) -> Result<()> {
         .open(path)
         .and_then(|mut file| file.write_all(missing.as_bytes()))
         .map_err(AgentError::file("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_domain::name::Name;
+
+    fn neighbour() -> ServiceRecord {
+        let name = |text| Name::parse(text).unwrap();
+        ServiceRecord {
+            key: ServiceKey {
+                project: name("shop"),
+                environment: name("production"),
+                service: name("db"),
+            },
+            address: Ipv4Addr::new(198, 18, 0, 3),
+            serving: None,
+            retiring: Vec::new(),
+            site: None,
+            kept: Vec::new(),
+            restarts: 0,
+        }
+    }
+
+    #[test]
+    fn a_neighbour_is_introduced_once_whatever_the_container_wrote_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hosts");
+        fs::write(&path, b"127.0.0.1\tlocalhost\n\xff\xfe\n").unwrap();
+        for _ in 0..2 {
+            add_hosts(&path, &[neighbour()]).unwrap();
+        }
+        let text = fs::read(&path).unwrap();
+        assert!(text.ends_with(b"\xff\xfe\n198.18.0.3\tdb\n"));
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 3);
+    }
+
+    #[test]
+    fn a_hosts_file_that_a_container_blew_up_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hosts");
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        add_hosts(&path, &[neighbour()]).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 40);
+    }
 }

@@ -7,12 +7,15 @@ use crate::{
     error::{AgentError, Result},
     journal::{self, Entry, Journal},
     lock::{Holder, Lock},
-    record::{Retiring, file_stem},
+    record::{Retiring, ServiceRecord, file_stem},
 };
 use bollard::query_parameters::ListVolumesOptionsBuilder;
 use plimsoll_domain::DeploymentId;
 use plimsoll_protocol::{Deploy, RemoveService, Reverted, ServiceKey};
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// How much longer than its grace the end of a container may take.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Back to what served before this deployment. Where it does not serve, nothing happens.
 pub async fn take_back(agent: &Arc<Agent>, id: DeploymentId) -> Result<Reverted> {
@@ -51,16 +54,38 @@ fn lock(agent: &Agent, key: &ServiceKey, id: DeploymentId, what: &str) -> Result
 
 /// Sends new connections back to the container that served before.
 async fn give_way(agent: &Agent, deploy: &Deploy) -> Result<()> {
+    let gone = || {
+        AgentError::refused(
+            "nothing_to_return_to",
+            "the container that served before has ended already",
+            "Roll back to its release instead: it starts again from its image.",
+        )
+    };
+    let back = |record: ServiceRecord| record.retiring.into_iter().find(|one| !one.undone);
+    // What is just being ended must not be sent anybody: whoever is at it has to be through.
+    let candidate = agent.records.get(&deploy.key).and_then(back);
+    let claim = match &candidate {
+        Some(Retiring { running, .. }) => {
+            let patience = Duration::from_millis(running.spec.stop_grace_ms) + CLAIM_PATIENCE;
+            agent
+                .watched
+                .claim_within(&running.container_id, patience)
+                .await
+        }
+        None => None,
+    };
     let Some(before) = agent.records.get(&deploy.key) else {
         return Ok(());
     };
     let previous = before.retiring.iter().find(|one| !one.undone).cloned();
-    if previous.is_none() && before.kept.len() > 1 {
-        return Err(AgentError::refused(
-            "nothing_to_return_to",
-            "the container that served before has ended already",
-            "Roll back to its release instead: it starts again from its image.",
-        ));
+    let same = previous.as_ref().map(|one| &one.running.container_id)
+        == candidate.as_ref().map(|one| &one.running.container_id);
+    let nowhere = match &previous {
+        Some(_) => claim.is_none() || !same,
+        None => before.kept.len() > 1 || candidate.is_some(),
+    };
+    if nowhere {
+        return Err(gone());
     }
     let mut route = None;
     if let Some(previous) = &previous {
