@@ -135,11 +135,13 @@ impl Journal {
 
 /// Reads a journal; lines that a crash cut off are left out. Empty when there is none.
 pub fn read(folder: &Path, id: DeploymentId) -> Vec<Entry> {
-    fs::read_to_string(path(folder, id)).map_or_else(
+    // Bytes, not text: a crash may cut a line in the middle of a character.
+    fs::read(path(folder, id)).map_or_else(
         |_| Vec::new(),
-        |text| {
-            text.lines()
-                .filter_map(|line| serde_json::from_str(line).ok())
+        |bytes| {
+            bytes
+                .split(|byte| *byte == b'\n')
+                .filter_map(|line| serde_json::from_slice(line).ok())
                 .collect()
         },
     )
@@ -222,7 +224,7 @@ mod tests {
         journal.phase(Phase::Locked).unwrap();
         journal
             .file
-            .write_all(br#"{"what":"phase","at":"20"#)
+            .write_all(b"{\"what\":\"failed\",\"message\":\"\xe2\x80")
             .unwrap();
         journal.append(&Entry::TakenBack).unwrap();
         let entries = read(folder.path(), id);
