@@ -90,6 +90,8 @@ pub(super) fn request(
             typ: Some(MountType::VOLUME),
             ..Default::default()
         }]),
+        // The tunnel device, by which a droplet's network is slowed where the kernel cannot do it.
+        device_cgroup_rules: Some(vec!["c 10:200 rwm".into()]),
         nano_cpus: Some(i64::from(processors) * 1_000_000_000),
         memory: i64::try_from(memory).ok(),
         log_config: Some(HostConfigLogConfig {

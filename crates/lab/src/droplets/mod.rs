@@ -1,4 +1,7 @@
 //! Droplets: containers that boot systemd and an unmodified cloud-init, and behave as machines.
+//!
+//! They are no wall against a hostile program: a root inside has most of the host's capabilities.
+//! What runs on them is what its user would run on a server of theirs.
 
 mod book;
 mod container;

@@ -18,6 +18,13 @@ use crate::ground::InboundRule;
 
 const FIREWALL: &str = "practice_firewall";
 const CUT: &str = "practice_cut";
+const SLOWED: &str = "practice_slow";
+/// Delays packets where the kernel cannot.
+const SLOW: &str = include_str!("../../assets/droplet/slow.py");
+/// The mark of packets that waited, as the program sets it.
+const SLOW_MARK: u32 = 77;
+const DELAY: &str = "slow the droplet's network";
+const UNDELAY: &str = "end the delay of the droplet's network";
 
 /// Brings a running droplet's network in line with what the book says of it.
 pub(super) async fn apply(
@@ -34,18 +41,18 @@ pub(super) async fn apply(
         "set the droplet's cloud firewall",
     )
     .await?;
-    delay(docker, container, droplet.delay_ms).await?;
+    delay(docker, container, droplet).await?;
     for address in reserved {
         add_address(docker, container, *address).await?;
     }
     Ok(())
 }
 
-/// Both tables, whole, as nft takes them in one transaction. Declaring a table before deleting it
+/// All tables, whole, as nft takes them in one transaction. Declaring a table before deleting it
 /// makes deleting safe when it is not there.
 fn ruleset(droplet: &Droplet) -> Result<String, LabError> {
     let mut text = String::new();
-    for table in [FIREWALL, CUT] {
+    for table in [FIREWALL, CUT, SLOWED] {
         let _ = writeln!(text, "table inet {table} {{}}\ndelete table inet {table}");
     }
     if let Some(inbound) = &droplet.inbound {
@@ -72,6 +79,16 @@ fn ruleset(droplet: &Droplet) -> Result<String, LabError> {
             );
         }
         text.push_str("}\n");
+    }
+    if droplet.delay_ms > 0 {
+        // A delayed packet passes twice; the second time its connection is known by other addresses
+        // when it was masqueraded, and must not be followed again.
+        let _ = writeln!(
+            text,
+            "table inet {SLOWED} {{\nchain outbound {{\n\
+             type filter hook output priority -300; policy accept;\n\
+             meta mark {SLOW_MARK} notrack\n}}\n}}"
+        );
     }
     Ok(text)
 }
@@ -118,26 +135,39 @@ fn line(rule: &InboundRule) -> Result<String, LabError> {
     Ok(lines)
 }
 
-async fn delay(docker: &Docker, container: &str, delay_ms: u64) -> Result<(), LabError> {
-    if delay_ms == 0 {
-        // There may be none to remove.
-        exec::run(
-            docker,
-            container,
-            &["tc", "qdisc", "del", "dev", "eth0", "root"],
-        )
-        .await?;
-        return Ok(());
-    }
-    let delay = format!("{delay_ms}ms");
-    let command = [
-        "tc", "qdisc", "replace", "dev", "eth0", "root", "netem", "delay", &delay,
-    ];
+/// Delays what leaves the droplet: by the kernel where it has netem, else by a program.
+async fn delay(docker: &Docker, container: &str, droplet: &Droplet) -> Result<(), LabError> {
+    // There may be none to remove.
+    exec::run(
+        docker,
+        container,
+        &["tc", "qdisc", "del", "dev", "eth0", "root"],
+    )
+    .await?;
+    let address = droplet.public.to_string();
     exec::must(
         docker,
         container,
-        &command,
-        "slow the droplet's network (needs a kernel with netem)",
+        &["python3", "-c", SLOW, "0", &address],
+        UNDELAY,
+    )
+    .await?;
+    if droplet.delay_ms == 0 {
+        return Ok(());
+    }
+    let delay = format!("{}ms", droplet.delay_ms);
+    let netem = [
+        "tc", "qdisc", "replace", "dev", "eth0", "root", "netem", "delay", &delay,
+    ];
+    if exec::run(docker, container, &netem).await?.code == 0 {
+        return Ok(());
+    }
+    let delay = droplet.delay_ms.to_string();
+    exec::must(
+        docker,
+        container,
+        &["python3", "-c", SLOW, &delay, &address],
+        DELAY,
     )
     .await?;
     Ok(())

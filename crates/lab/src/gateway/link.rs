@@ -9,10 +9,10 @@ use crate::droplets::Pages;
 use crate::error::LabError;
 
 /// How long the gateway may take to answer after it was started.
-const UP: Duration = Duration::from_secs(15);
+const UP: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(25);
-/// For one call; the gateway is on this machine.
-const CALL: Duration = Duration::from_secs(5);
+/// For one call; the gateway is on this machine, which may be a busy one.
+const CALL: Duration = Duration::from_secs(30);
 
 /// How the lab reaches its gateway.
 pub(super) enum Way {

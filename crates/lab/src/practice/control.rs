@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 
 use crate::error::LabError;
 
-/// For one call to a process of this machine.
-const CALL: Duration = Duration::from_secs(5);
+/// For one call to a process of this machine, which may be a busy one.
+const CALL: Duration = Duration::from_secs(20);
 
 /// How the lab shall end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

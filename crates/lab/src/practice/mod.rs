@@ -221,7 +221,7 @@ async fn clear(folder: &StateFolder) -> Result<(), LabError> {
     if let Some(choices) = folder::read_json::<Choices>(&folder.choices())? {
         engine::wipe_left(folder, &instance, &choices).await?;
     }
-    std::fs::remove_dir_all(folder.root()).at("remove", folder.root())
+    folder.remove()
 }
 
 /// The settings that a background process was started with.

@@ -280,6 +280,18 @@ impl Machine {
         said
     }
 
+    /// How long the droplet takes to accept a connection, at best: the machine may be busy.
+    pub async fn round_trip(&self) -> Duration {
+        let mut best = Duration::MAX;
+        for _ in 0..5 {
+            let begun = Instant::now();
+            let connected = tokio::net::TcpStream::connect((self.address.as_str(), 22)).await;
+            connected.expect("a connection");
+            best = best.min(begun.elapsed());
+        }
+        best
+    }
+
     pub async fn reachable(&self) {
         eventually(async || {
             let output = self.ssh("true").await;

@@ -1,5 +1,7 @@
 //! Droplets are machines: they boot, build, reboot, are copied, filtered and broken.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::cloud::{Cloud, Wanted, eventually, running};
@@ -289,6 +291,25 @@ async fn faults_break_a_droplet_and_are_mended() {
     );
     cloud.fault(id, json!({"kind": "mend"})).await;
     machine.run("true").await;
+
+    let quick = machine.round_trip().await;
+    cloud
+        .fault(id, json!({"kind": "slow", "delay_ms": 300}))
+        .await;
+    let slow = machine.round_trip().await;
+    assert!(
+        slow >= Duration::from_millis(290),
+        "{slow:?} with a delay of 300 ms"
+    );
+    let inner =
+        "docker run --rm busybox wget -q -O /dev/null http://169.254.169.254/metadata/v1/id";
+    machine.run(inner).await;
+    cloud.fault(id, json!({"kind": "mend"})).await;
+    let mended = machine.round_trip().await;
+    assert!(
+        mended < slow,
+        "{quick:?} before, {slow:?} slowed, {mended:?} mended"
+    );
 
     cloud.fault(id, json!({"kind": "ssh_down"})).await;
     assert!(
