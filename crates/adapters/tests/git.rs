@@ -1,5 +1,7 @@
 //! Checkouts from a real git host: `git http-backend` behind TLS, with a token.
 
+mod support;
+
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -8,11 +10,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use plimsoll_adapters::sources::Folders;
 use plimsoll_domain::{Secret, server::Endpoint, source::GitReference};
 use plimsoll_engine::ports::{PortError, Sources};
@@ -27,8 +24,8 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use tokio::{io::AsyncWriteExt, net::TcpListener};
-use tokio_rustls::{TlsAcceptor, rustls};
+use support::tls;
+use tokio::io::AsyncWriteExt;
 
 const TOKEN: &str = "hunter2-token";
 
@@ -64,7 +61,8 @@ impl GitHost {
             &folder.path().join("work"),
             &["remote", "add", "origin", "../shop.git"],
         );
-        let (port, ca_pem) = serve(Router::new().fallback(answer).with_state(host)).await;
+        let router = Router::new().fallback(answer).with_state(host);
+        let (port, ca_pem) = tls::serve(router, "localhost").await;
         let endpoint = Endpoint {
             ca_pem: Some(ca_pem),
             ..Endpoint::default()
@@ -230,45 +228,6 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
     response
         .body(Body::from(Bytes::copy_from_slice(&output[end + 4..])))
         .unwrap()
-}
-
-/// Serves over TLS; answers the port and the authority to trust.
-async fn serve(router: Router) -> (u16, String) {
-    let mut authority = rcgen::CertificateParams::default();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority_key = rcgen::KeyPair::generate().unwrap();
-    let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, authority_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, router) = (acceptor.clone(), router.clone());
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let server = auto::Builder::new(TokioExecutor::new());
-                let service = TowerToHyperService::new(router);
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
-    (port, authority_certificate.pem())
 }
 
 /// Every file of a folder, with its content, or where it points to.

@@ -2,7 +2,13 @@
 
 mod support;
 
-use axum::{Router, http::header, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+
 use hickory_proto::{
     op::{Message, MessageType, OpCode, ResponseCode},
     rr::{
@@ -10,17 +16,11 @@ use hickory_proto::{
         rdata::{A, CNAME},
     },
 };
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use plimsoll_adapters::outside::Visitor;
 use plimsoll_domain::{dns::HostName, server::Endpoint};
 use plimsoll_engine::ports::Outside;
-use std::sync::Arc;
+use support::tls;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio_rustls::{TlsAcceptor, rustls};
 
 /// Answers for a few names; `big.shop.test` only over TCP.
 async fn resolver() -> String {
@@ -87,57 +87,16 @@ fn answer(question: &[u8]) -> Message {
     answer
 }
 
-/// Serves a small site over TLS with HTTP/2; answers its port and its authority's certificate.
+/// A small site; answers its port and its authority's certificate.
 async fn site() -> (u16, String) {
-    let mut authority = rcgen::CertificateParams::default();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority_key = rcgen::KeyPair::generate().unwrap();
-    let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, authority_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(vec!["shop.test".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let moved = async || {
+        let location = [(header::LOCATION, "https://shop.test/")];
+        (StatusCode::FOUND, location).into_response()
+    };
     let router = Router::new()
         .route("/", get(async || "x".repeat(10_000)))
-        .route(
-            "/moved",
-            get(async || {
-                (
-                    axum::http::StatusCode::FOUND,
-                    [(header::LOCATION, "https://shop.test/")],
-                    "",
-                )
-                    .into_response()
-            }),
-        );
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, router) = (acceptor.clone(), router.clone());
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let service = TowerToHyperService::new(router);
-                let server = auto::Builder::new(TokioExecutor::new());
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
-    (port, authority_certificate.pem())
+        .route("/moved", get(moved));
+    tls::serve(router, "shop.test").await
 }
 
 async fn endpoint() -> (u16, Endpoint) {

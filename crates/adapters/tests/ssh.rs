@@ -65,7 +65,7 @@ async fn every_argument_arrives_as_it_was() {
     ];
     let mut runner = TestRunner::deterministic();
     let random = prop::collection::vec("[^\0]{0,30}", 1..6);
-    for _ in 0..60 {
+    for _ in 0..24 {
         vectors.push(random.new_tree(&mut runner).unwrap().current());
     }
     for vector in vectors {

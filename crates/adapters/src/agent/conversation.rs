@@ -172,6 +172,7 @@ fn cut(to: &str, cause: &str) -> PortError {
         to: to.to_owned(),
         doing: "the agent worked".to_owned(),
         cause: cause.to_owned(),
+        begun: true,
     }
     .into()
 }

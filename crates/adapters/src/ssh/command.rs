@@ -129,6 +129,7 @@ async fn converse(
             to: super::dial::shown(&target.host, target.port),
             doing: format!("“{program}” ran"),
             cause,
+            begun: true,
         }
         .into()
     })

@@ -168,6 +168,7 @@ pub(super) fn log_in(
             to,
             doing: "logging in".to_owned(),
             cause: failed.cause(patience),
+            begun: false,
         }),
     }
 }

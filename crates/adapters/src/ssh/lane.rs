@@ -129,6 +129,7 @@ impl Lane {
                 to,
                 doing: "starting a command".to_owned(),
                 cause: reason.to_owned(),
+                begun: true,
             }));
             return;
         }

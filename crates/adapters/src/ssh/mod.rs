@@ -6,6 +6,7 @@
 
 mod channel;
 mod command;
+mod connection;
 mod dial;
 mod greet;
 mod host_key;
@@ -16,16 +17,16 @@ mod stage;
 
 pub(crate) use channel::{Channel, Event, Input};
 pub(crate) use command::BULK_FROM;
+pub(crate) use connection::Opening;
 pub(crate) use dial::{dial, shown};
 pub(crate) use pool::Traffics;
-pub(crate) use pump::Opening;
 pub(crate) use stage::Stage;
 
 use async_trait::async_trait;
+use connection::Limits;
 use plimsoll_domain::server::SshTarget;
 use plimsoll_engine::ports::{Keychain, Output, PortResult, Servers, Traffic};
 use pool::Pool;
-use pump::Limits;
 use std::{sync::Arc, time::Duration};
 
 /// The connections to all servers. Cheap to clone; clones share them.

@@ -2,9 +2,10 @@
 
 use super::{
     channel::{Channel, Counters},
+    connection::{Connection, Limits, Opening},
     dial, greet,
     host_key::HostKey,
-    pump::{self, Connection, Limits, Opening},
+    pump,
     stage::Stage,
 };
 use plimsoll_domain::server::SshTarget;
@@ -71,7 +72,7 @@ impl Pool {
         match connection.open(opening.clone()).await {
             // The connection had broken before anybody noticed, and nothing has begun: a new one
             // may do.
-            Err(Stage::Cut { .. }) if !fresh => {
+            Err(Stage::Cut { begun: false, .. }) if !fresh => {
                 let (connection, _) = self.connection(target, traffic).await?;
                 Ok(connection.open(opening).await?)
             }

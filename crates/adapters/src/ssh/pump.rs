@@ -6,7 +6,8 @@
 //! the next turn, as its documentation asks.
 
 use super::{
-    channel::{Channel, Counters, Flow, PIECE, WAITING, wake},
+    channel::{Channel, Counters, Flow, PIECE, WAITING},
+    connection::{Command, Connection, Limits, Opening},
     greet::{Greeted, SOCKET},
     lane::{Lane, Step},
     stage::Stage,
@@ -29,100 +30,6 @@ const AGAIN: i32 = libssh2_sys::LIBSSH2_ERROR_EAGAIN;
 /// How long an idle connection waits before it opens its anchor.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// What to open.
-#[derive(Debug, Clone)]
-pub(crate) enum Opening {
-    /// A command, already quoted.
-    Command(String),
-    /// A unix socket on the server.
-    Socket(String),
-}
-
-/// How long things may take, and how many at once.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Name, TCP and proxy.
-    pub(crate) dial: Duration,
-    /// Banner, keys and login, each.
-    pub(crate) handshake: Duration,
-    /// Opening a channel.
-    pub(crate) open: Duration,
-    /// Pause between two signs of life.
-    pub(crate) keepalive: Duration,
-    /// Commands at once: sshd's MaxSessions is 10 unless somebody set it.
-    pub(crate) commands: usize,
-    /// Longest that a command may run.
-    pub(crate) run: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            dial: Duration::from_secs(10),
-            handshake: Duration::from_secs(15),
-            open: Duration::from_secs(15),
-            keepalive: Duration::from_secs(15),
-            commands: 10,
-            run: Duration::from_secs(3_600),
-        }
-    }
-}
-
-/// A request to the pump.
-pub(super) enum Command {
-    /// Open a channel and answer it.
-    Open(Opening, oneshot::Sender<Result<Channel, Stage>>),
-    /// Close everything and end.
-    Close,
-}
-
-/// The asynchronous side of a connection.
-#[derive(Clone)]
-pub(crate) struct Connection {
-    commands: mpsc::UnboundedSender<Command>,
-    waker: Arc<Waker>,
-    cut: Arc<OnceLock<String>>,
-    to: Arc<str>,
-}
-
-impl Connection {
-    /// Whether it broke or was closed.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.cut.get().is_some()
-    }
-
-    /// Why it broke, for evidence.
-    pub(crate) fn cut(&self, doing: &str) -> Stage {
-        Stage::Cut {
-            to: self.to.to_string(),
-            doing: doing.to_owned(),
-            cause: self
-                .cut
-                .get()
-                .cloned()
-                .unwrap_or_else(|| "it was closed".to_owned()),
-        }
-    }
-
-    /// Opens a channel. After [`Stage::Cut`] nothing has begun on the server.
-    pub(crate) async fn open(&self, opening: Opening) -> Result<Channel, Stage> {
-        let (answer, answered) = oneshot::channel();
-        let gone = || self.cut("opening a channel");
-        self.commands
-            .send(Command::Open(opening, answer))
-            .map_err(|_| gone())?;
-        wake(&self.waker);
-        answered.await.map_err(|_| gone())?
-    }
-
-    /// Closes it, with all its channels.
-    pub(crate) fn close(&self) {
-        if self.commands.send(Command::Close).is_ok() {
-            wake(&self.waker);
-        }
-    }
-}
-
 /// Starts the thread that owns a session which is already logged in.
 pub(super) fn start(
     greeted: Greeted,
@@ -143,12 +50,12 @@ pub(super) fn start(
     let (commands, inbox) = mpsc::unbounded_channel();
     let cut = Arc::new(OnceLock::new());
     let to: Arc<str> = to.into();
-    let connection = Connection {
+    let connection = Connection::new(
         commands,
-        waker: Arc::clone(&waker),
-        cut: Arc::clone(&cut),
-        to: Arc::clone(&to),
-    };
+        Arc::clone(&waker),
+        Arc::clone(&cut),
+        Arc::clone(&to),
+    );
     let pump = Pump {
         session,
         socket,
@@ -490,6 +397,7 @@ impl Pump {
             to: self.to.to_string(),
             doing: doing.to_owned(),
             cause: reason.to_owned(),
+            begun: false,
         };
         while let Ok(command) = self.inbox.try_recv() {
             if let Command::Open(_, answer) = command {

@@ -67,6 +67,8 @@ pub(crate) enum Stage {
         doing: String,
         /// What libssh2 or the system said.
         cause: String,
+        /// Whether something may have begun on the server: then only its journal knows.
+        begun: bool,
     },
     /// The server refuses a channel of this kind.
     #[error("{to} refused to open {what}: {cause}")]

@@ -4,6 +4,7 @@
 
 pub mod fake_agent;
 pub mod slow_line;
+pub mod tls;
 
 use async_trait::async_trait;
 use plimsoll_domain::{Secret, SshKeyId, Timestamp, server::SshTarget};
