@@ -117,6 +117,8 @@ impl Ours {
     pub async fn reconnect(&mut self) -> Done {
         self.engine.close().await?;
         self.engine = open(&self.home).await?;
+        // The account's token opens the vault, so that what is timed is the connection.
+        self.engine.test_account(self.account).await?;
         Ok(())
     }
 
