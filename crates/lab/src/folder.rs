@@ -14,13 +14,43 @@ pub struct StateFolder {
     root: PathBuf,
 }
 
+/// Everything that a lab keeps in its folder. A wipe removes these and nothing else.
+const OWN: [&str; 12] = [
+    "acme-root.pem",
+    "api",
+    "ca",
+    "choices.json",
+    "engine",
+    "git",
+    "ground.json",
+    "handle.json",
+    "lock",
+    "port.json",
+    "practice.log",
+    "running.json",
+];
+/// How files begin that are being written.
+const DRAFT: &str = ".tmp";
+
 impl StateFolder {
     /// Opens the folder, making it when it is not there; only its owner may enter.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or holds what no lab has put there: somebody's home is no state.
     pub fn open(root: &Path) -> Result<Self, LabError> {
         std::fs::create_dir_all(root).at("make", root)?;
+        for entry in std::fs::read_dir(root).at("read", root)? {
+            let name = entry.at("read", root)?.file_name();
+            let name = name.to_string_lossy();
+            if !OWN.contains(&name.as_ref()) && !name.starts_with(DRAFT) {
+                return Err(LabError::State {
+                    path: root.to_owned(),
+                    cause: format!(
+                        "“{name}” in it belongs to no practice cloud; name an empty folder"
+                    ),
+                });
+            }
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -30,6 +60,26 @@ impl StateFolder {
         // One folder has one name: the instance is derived from it.
         let root = root.canonicalize().at("find", root)?;
         Ok(Self { root })
+    }
+
+    /// Removes what a lab has put there, and the folder when nothing else is in it.
+    pub(crate) fn remove(&self) -> Result<(), LabError> {
+        for entry in std::fs::read_dir(&self.root).at("read", &self.root)? {
+            let entry = entry.at("read", &self.root)?;
+            let (name, path) = (entry.file_name(), entry.path());
+            let name = name.to_string_lossy();
+            if !OWN.contains(&name.as_ref()) && !name.starts_with(DRAFT) {
+                continue;
+            }
+            if entry.file_type().at("look at", &path)?.is_dir() {
+                std::fs::remove_dir_all(&path).at("remove", &path)?;
+            } else {
+                std::fs::remove_file(&path).at("remove", &path)?;
+            }
+        }
+        // Somebody else's file keeps it.
+        let _ = std::fs::remove_dir(&self.root);
+        Ok(())
     }
 
     /// The folder itself, absolute.
@@ -151,6 +201,26 @@ mod tests {
         );
         write_json(&path, &vec![1, 2, 3]).expect("written");
         assert_eq!(read_json(&path).expect("read"), Some(vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn a_folder_with_somebodys_files_is_no_state_and_a_wipe_spares_them() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let state = root.path().join("state");
+        let folder = StateFolder::open(&state).expect("opened");
+        write_json(&folder.choices(), &1).expect("written");
+        std::fs::create_dir_all(folder.engine().join("data")).expect("made");
+        StateFolder::open(&state).expect("opened again");
+        std::fs::write(state.join("thesis.txt"), "years").expect("written");
+        let refused = StateFolder::open(&state).expect_err("not ours");
+        assert!(refused.to_string().contains("thesis.txt"), "{refused}");
+        folder.remove().expect("removed");
+        let left = std::fs::read_dir(&state).expect("read").count();
+        assert_eq!(left, 1);
+        assert!(state.join("thesis.txt").exists());
+        std::fs::remove_file(state.join("thesis.txt")).expect("removed");
+        folder.remove().expect("removed");
+        assert!(!state.exists());
     }
 
     #[test]
