@@ -11,7 +11,7 @@ use bollard::{
 use futures::StreamExt;
 use plimsoll_domain::service::RestartPolicy as Policy;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -282,6 +282,20 @@ impl Engine {
             .into_iter()
             .map(|one| (one.id.unwrap_or_default(), one.labels.unwrap_or_default()))
             .collect())
+    }
+
+    /// What of this server's files the containers with a label mount.
+    pub async fn mount_sources(&self, label: &str) -> Result<HashSet<String>> {
+        let options = query::ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&HashMap::from([("label", vec![label])]))
+            .build();
+        let list = self.client()?.list_containers(Some(options)).await;
+        let list = list.map_err(AgentError::docker("list its containers"))?;
+        let mounts = list
+            .into_iter()
+            .flat_map(|one| one.mounts.unwrap_or_default());
+        Ok(mounts.filter_map(|mount| mount.source).collect())
     }
 
     /// The last lines that a container wrote.

@@ -91,6 +91,13 @@ impl AgentError {
         AgentError::Refused(Box::new(failure))
     }
 
+    /// The same failure, which may pass without anything being changed.
+    pub fn that_may_pass(self) -> AgentError {
+        let mut failure = self.failure();
+        failure.retryable = true;
+        AgentError::Refused(Box::new(failure))
+    }
+
     /// The failure as people see it.
     pub fn failure(&self) -> Failure {
         let message = self.to_string();
@@ -119,7 +126,8 @@ impl AgentError {
                 false,
             ),
             AgentError::Docker { source, .. } => match source {
-                bollard::errors::Error::DockerResponseServerError { .. } => (
+                bollard::errors::Error::DockerResponseServerError { .. }
+                | bollard::errors::Error::DockerStreamError { .. } => (
                     "docker_refused",
                     Vec::new(),
                     "Docker's own words above say what it did not accept.",

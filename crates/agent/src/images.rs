@@ -228,7 +228,7 @@ pub async fn load(
                     replies.log(LogStream::Build, line).await;
                 }
             }
-            Err(error) => result = Err(AgentError::docker("load the image")(error)),
+            Err(error) => result = Err(load_failure(error)),
         }
     }
     let unpacked = unpacking
@@ -256,6 +256,25 @@ pub async fn load(
     }
 }
 
+/// A layer that was left out and is not here either reads as a file that is missing.
+fn load_failure(error: bollard::errors::Error) -> AgentError {
+    let said = error.to_string();
+    let missing = [
+        "no such file or directory",
+        "not found",
+        "failed to get reader from content",
+    ];
+    if missing.iter().any(|word| said.contains(word)) && !said.contains("no space left") {
+        return AgentError::refused(
+            "layers_missing",
+            "the archive leaves out layers that this server does not have",
+            "Send the whole image.",
+        )
+        .with_evidence([said]);
+    }
+    AgentError::docker("load the image")(error)
+}
+
 /// Finds images of deployments that nothing rolls back to; with `remove`, removes their tags.
 pub async fn prune(agent: &Agent, request: &Prune) -> Result<Pruned> {
     let options = query::ListImagesOptionsBuilder::default()
@@ -279,8 +298,11 @@ pub async fn prune(agent: &Agent, request: &Prune) -> Result<Pruned> {
     let mut found: BTreeMap<String, (String, u64)> = BTreeMap::new();
     for image in list {
         let own = |tag: &String| deployment_of(tag).is_some_and(|short| !ids.contains(short));
+        let meant = |tag: &String| request.only.as_ref().is_none_or(|only| only == tag);
         let size = u64::try_from(image.size.saturating_sub(image.shared_size.max(0))).unwrap_or(0);
-        let goes = |tag: &&String| own(tag) && !names.contains(*tag) && !used.contains(&image.id);
+        let goes = |tag: &&String| {
+            own(tag) && meant(tag) && !names.contains(*tag) && !used.contains(&image.id)
+        };
         let going: Vec<&String> = image.repo_tags.iter().filter(goes).collect();
         // Bytes are freed only when the image loses its last name.
         let last = going.len() == image.repo_tags.len();

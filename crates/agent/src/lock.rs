@@ -56,6 +56,14 @@ impl Locks {
     }
 }
 
+impl Locks {
+    /// Whether somebody is at work on a service.
+    pub fn is_held(&self, key: &ServiceKey) -> bool {
+        let locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.contains_key(key)
+    }
+}
+
 impl Lock {
     /// Notes a sign of life.
     pub fn heartbeat(&self, now: Timestamp) {

@@ -102,6 +102,24 @@ fn disk(agent: &Agent) -> (u64, u64) {
     })
 }
 
+/// How full the disk is on which everything grows, in words. A disk may also run out of inodes.
+pub fn free_space(agent: &Agent) -> String {
+    let disk = agent.settings.disk();
+    nix::sys::statvfs::statvfs(disk).map_or_else(
+        |why| format!("{}: {why}", disk.display()),
+        |facts| {
+            format!(
+                "{}: {} of {} MB and {} of {} inodes are free",
+                disk.display(),
+                facts.blocks_available() * facts.fragment_size() / 1_000_000,
+                facts.blocks() * facts.fragment_size() / 1_000_000,
+                facts.files_available(),
+                facts.files()
+            )
+        },
+    )
+}
+
 /// A line of `/proc/meminfo` or `/proc/self/status`, in bytes.
 fn meminfo(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));

@@ -88,7 +88,10 @@ async fn answer(agent: Arc<Agent>, stream: UnixStream) {
         Ok(None) => {}
         Ok(Some(answer)) => drop(replies.send(&Reply::Done { answer }).await),
         Err(error) => {
-            let failure = error.failure();
+            let mut failure = error.failure();
+            if failure.code == "disk_full" {
+                failure.evidence.push(machine::free_space(&agent));
+            }
             if !follow {
                 tracing::info!(
                     kind,
@@ -180,7 +183,11 @@ async fn handle(
             value(transaction::revert(agent, of.deployment_id).await?)
         }
         Request::Heartbeat(of) => value(transaction::heartbeat(agent, of.deployment_id).await?),
-        Request::Journal(of) => value(transaction::journal_of(agent, of.deployment_id)),
+        Request::Journal(of) => {
+            // What was cut off is being finished or taken back: then its journal tells the end.
+            let _ = ready(agent).await;
+            value(transaction::journal_of(agent, of.deployment_id))
+        }
         Request::RemoveService(request) => {
             ready(agent).await?;
             value(transaction::remove_service(agent, &request).await?)

@@ -123,6 +123,9 @@ pub struct Prune {
     pub keep: Vec<DeploymentId>,
     /// Remove them; otherwise only tell.
     pub remove: bool,
+    /// Looks at this tag and at no other: what a deployment that was taken back leaves.
+    #[serde(default)]
+    pub only: Option<String>,
 }
 
 /// Answer to [`Prune`].

@@ -29,13 +29,9 @@ use crate::{
     secrets::Values,
     wire::Replies,
 };
-use plimsoll_domain::{DeploymentId, job::Failure};
+use plimsoll_domain::DeploymentId;
 use plimsoll_protocol::{Deploy, Deployed, Journal, Phase, Reverted};
 use std::sync::Arc;
-
-/// Code of a failure after which the same deployment may be asked for again: the agent or the
-/// server went down in the middle.
-pub const INTERRUPTED: &str = "interrupted";
 
 /// Begins a deployment, or joins it when it runs, or answers what it answered.
 pub async fn deploy(
@@ -50,14 +46,19 @@ pub async fn deploy(
         Some(run) => run,
         None => match answered(agent, id)? {
             Some(answer) => return Ok(answer),
-            None => begin(agent, owner, request, values)?,
+            None => match begin(agent, owner, request, values) {
+                Ok(run) => run,
+                // Two requests for the same one at the same moment: the second joins the first.
+                Err(error) => agent.runs.get(id).ok_or(error)?,
+            },
         },
     };
     listen(&run, replies).await
 }
 
 /// What an earlier request for the same deployment answered. Nothing when it was never asked for,
-/// was taken back, or was interrupted: then it runs (again).
+/// was taken back, or failed in a way that may pass, such as a restart of the server in the middle:
+/// then it runs (again).
 fn answered(agent: &Agent, id: DeploymentId) -> Result<Option<Deployed>> {
     let standing = journal::standing(&journal::read(&agent.settings.deployments(), id));
     // A full disk can keep a journal from being ended after the switch. The record is the truth:
@@ -70,7 +71,7 @@ fn answered(agent: &Agent, id: DeploymentId) -> Result<Option<Deployed>> {
     }
     match standing {
         Standing::Ended(answer) => Ok(Some(answer)),
-        Standing::Failed(failure) if failure.code != INTERRUPTED && !failure.retryable => {
+        Standing::Failed(failure) if !failure.retryable => {
             Err(AgentError::Refused(Box::new(failure)))
         }
         // A held one that no task waits for was interrupted a moment ago.
@@ -183,21 +184,24 @@ async fn listen(run: &Arc<Run>, replies: &Replies) -> Result<Deployed> {
 
 /// The failure of a transaction that was cut off.
 pub fn interrupted() -> AgentError {
-    AgentError::Refused(Box::new(Failure {
-        code: INTERRUPTED.to_owned(),
-        message: "the deployment was interrupted on the server and taken back".to_owned(),
-        evidence: Vec::new(),
-        next_step: "Deploy again. What served before still serves.".to_owned(),
-        retryable: true,
-    }))
+    AgentError::refused(
+        "interrupted",
+        "the deployment was interrupted on the server and taken back",
+        "Deploy again. What served before still serves.",
+    )
+    .that_may_pass()
 }
 
 /// Switches a held deployment.
 pub async fn commit(agent: &Arc<Agent>, id: DeploymentId, replies: &Replies) -> Result<Deployed> {
     let Some(run) = agent.runs.get(id) else {
-        return match answered(agent, id)? {
-            Some(answer) => Ok(answer),
-            None => Err(unknown(id)),
+        let entries = journal::read(&agent.settings.deployments(), id);
+        return match journal::standing(&entries) {
+            Standing::Ended(answer) => Ok(answer),
+            Standing::Failed(failure) => Err(AgentError::Refused(Box::new(failure))),
+            Standing::Held(_) | Standing::Unknown | Standing::Open | Standing::TakenBack => {
+                Err(unknown(id))
+            }
         };
     };
     run.tell(Command::Commit).await?;

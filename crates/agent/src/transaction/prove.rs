@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// The first pauses between questions are shorter than asked for: most services are up at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause while nobody listens yet.
+const LONGEST_WAIT_FOR_ANYBODY: Duration = Duration::from_millis(100);
 
 /// Whom to ask about a container of a service.
 pub fn target(agent: &Agent, run: &Run, id: &str, seen: &Seen) -> Option<Target> {
@@ -56,13 +58,21 @@ pub async fn prove(agent: &Agent, run: &Run, id: &str, values: &Values) -> Resul
             match probe::ask(&agent.engine, &target, &health.probe, patience).await {
                 Answer::Good => {
                     good += 1;
+                    pause = interval;
                     if good >= health.successes.max(1) {
                         return Ok(());
                     }
                 }
-                Answer::Bad(shown) | Answer::Nobody(shown) => {
+                Answer::Bad(shown) => {
                     good = 0;
                     last = shown;
+                    pause = interval;
+                }
+                // To ask again whether anybody listens costs nothing.
+                Answer::Nobody(shown) => {
+                    good = 0;
+                    last = shown;
+                    pause = (pause * 2).min(interval).min(LONGEST_WAIT_FOR_ANYBODY);
                 }
             }
         }
@@ -70,7 +80,6 @@ pub async fn prove(agent: &Agent, run: &Run, id: &str, values: &Values) -> Resul
             return Err(unhealthy(agent, run, id, values, &seen, last).await);
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(interval);
     }
 }
 

@@ -4,9 +4,10 @@
 use super::{forward::discard, interrupted};
 use crate::{
     agent::Agent,
-    docker,
+    clock, disk, docker,
     error::Result,
     journal::{self, Entry, Journal, Standing},
+    site_files,
 };
 use plimsoll_domain::DeploymentId;
 use plimsoll_protocol::{Deploy, Phase};
@@ -30,6 +31,7 @@ pub async fn recover(agent: &Agent) -> Result<()> {
         }
     }
     remove_orphans(agent).await?;
+    remove_old_shims(agent).await?;
     journal::forget_old(&folder)
 }
 
@@ -46,12 +48,29 @@ async fn recover_one(agent: &Agent, deploy: &Deploy) -> Result<()> {
         None => {
             tracing::info!(%id, "a deployment was cut off before its switch: it is taken back");
             discard(agent, deploy).await?;
-            journal.phase(Phase::Reverted)?;
-            journal.append(&Entry::Failed {
-                failure: interrupted().failure(),
-            })
+            journal.append_all(&[
+                Entry::Phase {
+                    at: clock::now(),
+                    phase: Phase::Reverted,
+                },
+                Entry::Failed {
+                    failure: interrupted().failure(),
+                },
+            ])
         }
     }
+}
+
+/// Removes copies of former agents that no container begins with any more.
+async fn remove_old_shims(agent: &Agent) -> Result<()> {
+    let label = format!("{}=1", docker::LABEL_MANAGED);
+    let used = agent.engine.mount_sources(&label).await?;
+    for path in site_files::list(&agent.settings.state.join("shim")) {
+        if path != agent.shim && !used.contains(&path.display().to_string()) {
+            disk::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes containers and secrets of ours that no record names.
