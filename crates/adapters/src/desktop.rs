@@ -17,7 +17,7 @@ use crate::{
 use async_trait::async_trait;
 use plimsoll_domain::Secret;
 use plimsoll_engine::{
-    Engine, Ports,
+    Engine, Patience, Ports,
     ports::{Clock, Keychain, PortError, PortResult},
 };
 use plimsoll_store::{Opening, Store};
@@ -40,6 +40,8 @@ pub struct Settings {
     /// Asks for the passphrase of a vault that is there already, when the environment does not give
     /// it. Called at most once.
     pub ask_passphrase: Option<AskPassphrase>,
+    /// How long servers are waited for.
+    pub patience: Patience,
 }
 
 /// Opens everything that Plimsoll keeps on this machine: the engine with the real world behind it.
@@ -92,6 +94,7 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
         owner,
         agent_hash,
         keep_releases: KEPT_RELEASES,
+        patience: settings.patience,
     };
     Engine::open(ports, store, settings).await
 }

@@ -174,6 +174,7 @@ async fn log_lines_come_in_order_and_failures_come_whole() {
     let prune = Request::Prune(Prune {
         keep: Vec::new(),
         remove: true,
+        only: None,
     });
     let error = set
         .client

@@ -6,7 +6,7 @@ use crate::{
     error::{EngineError, Result},
     hands::Hands,
     intent::Intent,
-    jobs::{JobEvent, NewJob, Runner, enqueue},
+    jobs::{JobEvent, Limits, NewJob, Runner, enqueue},
     world::{Ports, Settings, World},
 };
 use futures::{Stream, StreamExt};
@@ -54,11 +54,18 @@ impl Engine {
         self.runner
             .get_or_try_init(|| async {
                 let world = self.world.clone();
-                Ok(Runner::open(
+                let limits = Limits {
+                    backoff_ms: world.settings.patience.backoff_ms,
+                    retries: world.settings.patience.retries,
+                    ..Limits::default()
+                };
+                Ok(Runner::open_with(
                     world.store.clone(),
                     world.ports.clock.clone(),
                     world.redactor.clone(),
                     Arc::new(Hands(world)),
+                    limits,
+                    None,
                 )
                 .await?)
             })

@@ -38,7 +38,7 @@ pub use servers::{
     HostKeySeen, ImageChoice, Listed, PowerRequest, ProvisionRequest, ServerAction,
     SnapshotRequest,
 };
-pub use world::{Ports, Settings};
+pub use world::{Patience, Ports, Settings};
 
 pub use plimsoll_store::{
     AuditFilter, AuditReport, DeploymentFilter, JobFilter, LogLine, Page, Slice,

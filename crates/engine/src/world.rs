@@ -57,6 +57,42 @@ pub struct Settings {
     pub agent_hash: String,
     /// How many releases' images a server keeps for rolling back.
     pub keep_releases: u32,
+    /// How long servers are waited for.
+    pub patience: Patience,
+}
+
+/// How long servers are waited for before a job says that they do not come, ms; and how often
+/// what failed in passing is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// From a machine's creation to its address.
+    pub address_ms: u64,
+    /// From its start until SSH answers.
+    pub ssh_ms: u64,
+    /// How long SSH may refuse our key or show another host key than cloud-init is about to set.
+    pub settling_ms: u64,
+    /// How long cloud-init may take.
+    pub cloud_init_ms: u64,
+    /// How long a server may stay away in the middle of a deployment.
+    pub away_ms: u64,
+    /// The first pause before what failed in passing is tried again; each further one doubles.
+    pub backoff_ms: u64,
+    /// How often it is tried again.
+    pub retries: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            address_ms: 300_000,
+            ssh_ms: 300_000,
+            settling_ms: 60_000,
+            cloud_init_ms: 900_000,
+            away_ms: 120_000,
+            backoff_ms: plimsoll_domain::job::FIRST_BACKOFF_MS,
+            retries: plimsoll_domain::job::MAX_RETRIES,
+        }
+    }
 }
 
 /// After this long a file that was needed for a moment is not needed any more, ms.
@@ -91,6 +127,11 @@ impl World {
 
     pub fn now(&self) -> Timestamp {
         self.ports.clock.now()
+    }
+
+    /// Milliseconds since a moment.
+    pub fn waited(&self, since: Timestamp) -> u64 {
+        u64::try_from(self.now().since_ms(since)).unwrap_or(0)
     }
 
     pub fn entropy(&self) -> Entropy {
@@ -206,11 +247,16 @@ impl World {
         body: Body,
         progress: Arc<dyn Progress>,
     ) -> PortResult<T> {
-        let answer = self
-            .ports
-            .agents
-            .ask(target, request, body, progress)
-            .await?;
+        let agents = &self.ports.agents;
+        let asked = agents.ask(target, request, body.clone(), progress.clone());
+        let answer = match asked.await {
+            // The agent refuses words that it does not know before it does anything.
+            Err(error) if error.code() == "agent_too_old" => {
+                agents.ensure(target).await?;
+                agents.ask(target, request, body, progress).await?
+            }
+            answer => answer?,
+        };
         serde_json::from_value(answer).map_err(|error| {
             PortError::new(
                 "agent_answer",

@@ -11,7 +11,7 @@ use plimsoll_domain::{
     image::{ImageRef, deploy_tag},
     service::BuildSpec,
 };
-use plimsoll_protocol::{Build, ImageReady, Pull, Request};
+use plimsoll_protocol::{Build, ImageReady, LogStream, Prune, Pruned, Pull, Request};
 use serde_json::Value;
 use std::path::Path;
 
@@ -90,6 +90,36 @@ pub(super) async fn here(
 pub(super) async fn unbuild(world: &World, context: &StepContext, place: &Spot) -> PortResult<()> {
     let tag = tag(world, context, place).await?;
     world.ports.local_docker.remove_tag(&tag).await
+}
+
+/// Takes the tag of a deployment that was taken back off a server. What was built stays in the
+/// engine's cache, so that the next build is as fast.
+pub(super) async fn untag(
+    world: &World,
+    context: &StepContext,
+    server_id: ServerId,
+    place: &Spot,
+) -> PortResult<()> {
+    let (_, target) = world.target(server_id).await?;
+    let request = Request::Prune(Prune {
+        keep: Vec::new(),
+        remove: true,
+        only: Some(tag(world, context, place).await?),
+    });
+    let asked: PortResult<Pruned> = world
+        .ask(&target, &request, Body::Empty, context.progress.clone())
+        .await;
+    // A name that stays harms nobody: a server that is away must not keep a job from its end.
+    if let Err(error) = asked {
+        context.progress.line(
+            LogStream::Agent,
+            &format!(
+                "the image's tag stays until the next clean-up: {}",
+                error.0.message
+            ),
+        );
+    }
+    Ok(())
 }
 
 async fn tag(world: &World, context: &StepContext, place: &Spot) -> PortResult<String> {

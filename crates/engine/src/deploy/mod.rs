@@ -327,11 +327,17 @@ impl DeployAction {
                 switch::revert(world, context, *server_id).await
             }
             DeployAction::BuildHere { place, .. } => build::unbuild(world, context, place).await,
-            // A context and an image that nothing runs are caches; the agent cleans them up.
+            DeployAction::Build {
+                server_id, place, ..
+            }
+            | DeployAction::Pull {
+                server_id, place, ..
+            }
+            | DeployAction::Send {
+                server_id, place, ..
+            } => build::untag(world, context, *server_id, place).await,
+            // A context that nothing is built from is a cache; the agent cleans it up.
             DeployAction::Sync { .. }
-            | DeployAction::Build { .. }
-            | DeployAction::Pull { .. }
-            | DeployAction::Send { .. }
             | DeployAction::Record { .. }
             | DeployAction::Remove { .. }
             | DeployAction::Forget { .. }
@@ -367,7 +373,7 @@ async fn ask<T: DeserializeOwned>(
 }
 
 fn cancelled() -> PortError {
-    PortError::new("cancelled", "Somebody asked to stop.")
+    PortError::new("cancelled", "It was asked to stop before it was done.")
 }
 
 /// The deployment that a job does.

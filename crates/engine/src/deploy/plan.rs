@@ -164,7 +164,8 @@ fn plan(
                             reference,
                         },
                     )
-                    .on(first.id);
+                    .on(first.id)
+                    .undo(UNTAG);
                 Made {
                     step: number,
                     origin: Origin::Server(first.id),
@@ -198,7 +199,7 @@ fn plan(
             } else {
                 steps.beside(title, action)
             };
-            step.on(server.id);
+            step.on(server.id).undo(UNTAG);
         }
         let image = ImageFrom::Step {
             number: image_step.step,
@@ -228,6 +229,9 @@ fn plan(
         notices,
     }
 }
+
+/// How every image that came to be is taken back.
+const UNTAG: &str = "remove the image's tag";
 
 /// Where an image comes to be, and who has to get it from there.
 struct Made {
@@ -274,7 +278,8 @@ fn build_steps(
                         dockerfile,
                     },
                 )
-                .on(first.id);
+                .on(first.id)
+                .undo(UNTAG);
             if let Some(text) = shown {
                 step.change("Dockerfile (generated)", None, Some(text));
             }
@@ -297,7 +302,7 @@ fn build_steps(
                         dockerfile,
                     },
                 )
-                .undo("remove the image's tag");
+                .undo(UNTAG);
             if let Some(text) = shown {
                 step.change("Dockerfile (generated)", None, Some(text));
             }

@@ -15,9 +15,6 @@ use std::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How long a server may stay away before a step gives up and says so, ms.
-const AWAY_LIMIT_MS: i64 = 120_000;
-
 /// How many cuts one step bears.
 const MOST_CUTS: u32 = 5;
 
@@ -269,7 +266,7 @@ async fn adopt(
                 };
             }
             Err(error) if is_cut(&error) => {
-                if world.now().since_ms(heard) > AWAY_LIMIT_MS {
+                if world.waited(heard) > world.settings.patience.away_ms {
                     return Err(error.next_step(
                         "The server finishes or takes back by itself what it has begun. When it \
                          answers again, retry the job to adopt how it ended, or undo it.",

@@ -13,15 +13,6 @@ use plimsoll_domain::{
 };
 use serde_json::{Value, json};
 
-/// How long SSH may take to answer after a machine has started, ms.
-const SSH_LIMIT_MS: i64 = 300_000;
-
-/// How long SSH may refuse our key or show another host key than cloud-init is about to set, ms.
-const SETTLING_LIMIT_MS: i64 = 60_000;
-
-/// How long cloud-init may take, s.
-const CLOUD_INIT_LIMIT_S: &str = "900";
-
 /// The new host key waits here until it is put into place.
 const NEW_KEY: &str = "/etc/ssh/plimsoll_new_host_key";
 const NEW_KEY_PUBLIC: &str = "/etc/ssh/plimsoll_new_host_key.pub";
@@ -32,8 +23,12 @@ const HOST_KEY_PUBLIC: &str = "/etc/ssh/ssh_host_ed25519_key.pub";
 pub(crate) async fn pause(world: &World, context: &StepContext, ms: u64) -> PortResult<()> {
     tokio::select! {
         () = world.ports.clock.sleep_ms(ms) => Ok(()),
-        () = context.cancel.cancelled() => Err(PortError::new("cancelled", "Somebody asked to stop.")),
+        () = context.cancel.cancelled() => Err(cancelled()),
     }
+}
+
+fn cancelled() -> PortError {
+    PortError::new("cancelled", "It was asked to stop before it was done.")
 }
 
 /// Waits until SSH answers and lets us in.
@@ -43,6 +38,7 @@ pub(crate) async fn reach(
     target: &SshTarget,
 ) -> PortResult<()> {
     let began = world.now();
+    let patience = &world.settings.patience;
     loop {
         let error = match world
             .ports
@@ -53,17 +49,46 @@ pub(crate) async fn reach(
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        let limit = match error.code() {
+        let waited = world.waited(began);
+        match error.code() {
             // A machine that boots refuses connections, then greets, then gets its keys.
-            "ssh_tcp" | "ssh_banner" | "ssh_cut" => SSH_LIMIT_MS,
-            "ssh_authentication" | "ssh_host_key_changed" => SETTLING_LIMIT_MS,
+            "ssh_tcp" | "ssh_banner" | "ssh_cut" | "ssh_timeout" if waited > patience.ssh_ms => {
+                return Err(never_answered(target, waited, &error));
+            }
+            "ssh_authentication" | "ssh_host_key_changed" if waited > patience.settling_ms => {
+                return Err(error);
+            }
+            "ssh_tcp"
+            | "ssh_banner"
+            | "ssh_cut"
+            | "ssh_timeout"
+            | "ssh_authentication"
+            | "ssh_host_key_changed" => {}
             _ => return Err(error),
-        };
-        if world.now().since_ms(began) > limit {
-            return Err(error);
         }
         pause(world, context, 500).await?;
     }
+}
+
+/// It was waited for long enough: trying the same once more would only double the wait.
+fn never_answered(target: &SshTarget, waited_ms: u64, last: &PortError) -> PortError {
+    let error = PortError::new(
+        "ssh_never_answered",
+        format!(
+            "SSH on {} did not answer for {} s.",
+            target.host,
+            waited_ms / 1_000
+        ),
+    )
+    .evidence(format!("{}: {}", last.code(), last.0.message))
+    .next_step(
+        "Look at the machine's console at the provider, and whether a firewall or your network \
+         lets port 22 through.",
+    );
+    last.0
+        .evidence
+        .iter()
+        .fold(error, |error, line| error.evidence(line))
 }
 
 pub(super) async fn make_host_key(
@@ -195,26 +220,27 @@ pub(super) async fn await_cloud_init(
     server_id: ServerId,
 ) -> PortResult<Value> {
     let (server, target) = world.target(server_id).await?;
-    let wait = [
-        "timeout",
-        CLOUD_INIT_LIMIT_S,
-        "cloud-init",
-        "status",
-        "--wait",
-    ];
+    let limit_s = world
+        .settings
+        .patience
+        .cloud_init_ms
+        .div_ceil(1_000)
+        .to_string();
+    let wait = ["timeout", &limit_s, "cloud-init", "status", "--wait"];
     let output = tokio::select! {
         output = world.ports.servers.run(&target, &wait, None, true) => output?,
-        () = context.cancel.cancelled() => {
-            return Err(PortError::new("cancelled", "Somebody asked to stop."));
-        }
+        () = context.cancel.cancelled() => return Err(cancelled()),
     };
     let (code, message) = match output.status {
         // 2 is “done, with recoverable errors” (cloud-init 23.4 and later).
         Some(0 | 2) => return Ok(json!({"cloud_init": "done"})),
         // An image without cloud-init has nothing to wait for.
         Some(127) => return Ok(json!({"cloud_init": "absent"})),
-        Some(124) => ("cloud_init_hangs", "has not finished within 15 minutes"),
-        _ => ("cloud_init_failed", "failed"),
+        Some(124) => (
+            "cloud_init_hangs",
+            format!("has not finished within {limit_s} s"),
+        ),
+        _ => ("cloud_init_failed", "failed".to_owned()),
     };
     let mut failure = PortError::new(
         code,

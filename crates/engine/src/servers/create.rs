@@ -15,11 +15,8 @@ use plimsoll_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How long a machine may take from its creation to an address, ms.
-const ADDRESS_LIMIT_MS: i64 = 300_000;
-
 /// How long the provider may deny a machine that it has just created, ms.
-const UNSEEN_LIMIT_MS: i64 = 30_000;
+const UNSEEN_LIMIT_MS: u64 = 30_000;
 
 /// The one-time host key, as the keychain keeps it until it is replaced.
 #[derive(Serialize, Deserialize)]
@@ -185,7 +182,7 @@ pub(super) async fn await_address(
     let mut pause_ms = 500;
     loop {
         let droplet = world.ports.compute.droplet(&account, id).await?;
-        let waited = world.now().since_ms(began);
+        let waited = world.waited(began);
         match &droplet {
             Some(droplet) if droplet.status == "active" => {
                 if let Some(address) = &droplet.public_ipv4 {
@@ -217,14 +214,15 @@ pub(super) async fn await_address(
             }
             _ => {}
         }
-        if waited > ADDRESS_LIMIT_MS {
+        let limit = world.settings.patience.address_ms;
+        if waited > limit {
             let status = droplet.map_or("not found".to_owned(), |droplet| droplet.status);
             return Err(PortError::new(
                 "droplet_never_active",
                 format!(
-                    "The machine for “{}” did not get ready within {} minutes.",
+                    "The machine for “{}” did not get ready within {} s.",
                     server.name,
-                    ADDRESS_LIMIT_MS / 60_000
+                    limit / 1_000
                 ),
             )
             .evidence(format!("droplet {id}: {status}"))

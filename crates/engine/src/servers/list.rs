@@ -107,6 +107,7 @@ impl Engine {
         let request = Request::Prune(Prune {
             keep: self.kept_on(id).await?,
             remove,
+            only: None,
         });
         let pruned: Pruned = self
             .world

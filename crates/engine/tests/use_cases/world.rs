@@ -10,8 +10,8 @@ use plimsoll_domain::{
     source::Source,
 };
 use plimsoll_engine::{
-    ConnectAccount, DeployRequest, Engine, ImageChoice, NewService, Plan, Ports, ProvisionRequest,
-    Result, Settings,
+    ConnectAccount, DeployRequest, Engine, ImageChoice, NewService, Patience, Plan, Ports,
+    ProvisionRequest, Result, Settings,
     ports::{Clock, Keychain},
 };
 use plimsoll_store::{Opening, Store};
@@ -55,7 +55,13 @@ impl World {
         let sources = Arc::new(FakeSources::default());
         let outside = Arc::new(FakeOutside::default());
         let clock = Arc::new(FakeClock::default());
-        let folder = tempfile::tempdir().unwrap();
+        // In memory where there is such a place: hundreds of stores are made.
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            tempfile::tempdir_in(memory).unwrap()
+        } else {
+            tempfile::tempdir().unwrap()
+        };
         let parts = (&faults, &hosts, &cloud, &keychain, &sources, &outside);
         let engine = open(parts, &clock, folder.path(), "a").await;
         Self {
@@ -239,6 +245,7 @@ async fn open(
         owner: "me@here".to_owned(),
         agent_hash: "agent".to_owned(),
         keep_releases: 3,
+        patience: Patience::default(),
     };
     Engine::open(ports, store, settings).await.unwrap()
 }
