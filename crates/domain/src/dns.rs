@@ -388,4 +388,71 @@ mod tests {
         let other = HostName::parse("example.org").unwrap();
         assert_eq!(zone_of(&other, &zones, |z| z), None);
     }
+
+    mod any_zone {
+        use super::*;
+        use proptest::prelude::*;
+
+        fn records() -> impl Strategy<Value = Vec<DnsRecord>> {
+            let one = (
+                prop::sample::select(vec!["A", "AAAA", "CNAME", "TXT"]),
+                "[1-4]",
+                any::<bool>(),
+            );
+            prop::collection::vec(one, 0..6).prop_map(|found| {
+                let comment = |ours: bool| {
+                    if ours {
+                        ownership_comment(id())
+                    } else {
+                        String::new()
+                    }
+                };
+                found
+                    .into_iter()
+                    .enumerate()
+                    .map(|(place, (kind, content, ours))| DnsRecord {
+                        provider_ref: Some(place.to_string()),
+                        ..record(kind, &content, &comment(ours))
+                    })
+                    .collect()
+            })
+        }
+
+        /// What a provider would have after these changes.
+        fn apply(mut records: Vec<DnsRecord>, changes: &[RecordChange]) -> Vec<DnsRecord> {
+            for change in changes {
+                if let Some(before) = &change.before {
+                    records.retain(|record| record.provider_ref != before.provider_ref);
+                }
+                records.extend(change.after.clone());
+            }
+            records
+        }
+
+        proptest! {
+            #[test]
+            fn afterwards_the_name_points_at_exactly_the_addresses(
+                existing in records(), addresses in prop::collection::btree_set("[1-4]", 1..4)
+            ) {
+                let wanted: Vec<&str> = addresses.iter().map(String::as_str).collect();
+                let foreign = existing.iter().any(|r| r.kind != "TXT" && r.comment.is_empty());
+                match change(&wanted, &existing, None) {
+                    Err(_) => prop_assert!(foreign),
+                    Ok(changes) => {
+                        prop_assert!(!foreign);
+                        let after = apply(existing.clone(), &changes);
+                        let routing = || after.iter().filter(|r| r.kind != "TXT");
+                        prop_assert!(routing().all(|r| r.kind == "A"));
+                        let mut routed: Vec<&str> = routing().map(|r| r.content.as_str()).collect();
+                        routed.sort_unstable();
+                        prop_assert_eq!(routed, wanted.clone());
+                        let texts =
+                            |all: &[DnsRecord]| all.iter().filter(|r| r.kind == "TXT").count();
+                        prop_assert_eq!(texts(&after), texts(&existing));
+                        prop_assert_eq!(change(&wanted, &after, None).unwrap(), []);
+                    }
+                }
+            }
+        }
+    }
 }

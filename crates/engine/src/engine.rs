@@ -40,8 +40,6 @@ impl Engine {
     /// Puts the engine together.
     pub async fn open(ports: Ports, store: Store, settings: Settings) -> Result<Self> {
         let world = Arc::new(World::new(ports, store, settings));
-        world.learn_tokens().await;
-        world.sweep().await;
         Ok(Self {
             world,
             runner: Arc::new(OnceCell::new()),
@@ -54,6 +52,9 @@ impl Engine {
         self.runner
             .get_or_try_init(|| async {
                 let world = self.world.clone();
+                // Jobs have logs; who only looks needs neither the keychain nor a clean folder.
+                world.learn_tokens().await;
+                world.sweep().await;
                 let limits = Limits {
                     backoff_ms: world.settings.patience.backoff_ms,
                     retries: world.settings.patience.retries,
@@ -91,6 +92,14 @@ impl Engine {
             return Err(outdated(&plan, &now));
         }
         let mut write = self.world.store.write().await?;
+        if let Some(job) = write.job_of_plan(&intent.target(), id).await? {
+            return Err(EngineError::conflict(
+                "plan_approved",
+                "This plan was approved before, and a plan runs once.",
+            )
+            .evidence([format!("job {job}")])
+            .next_step("Look at that job, or make a new plan."));
+        }
         let job_id = JobId::mint(self.world.now(), self.world.entropy());
         let job = NewJob {
             id: job_id,
@@ -162,8 +171,7 @@ impl Engine {
 
     /// Jobs that a process left in the middle: each waits for *resume* or *undo*.
     pub async fn interrupted(&self) -> Result<Vec<Job>> {
-        // Registering finds out whose process has ended.
-        self.runner().await?;
+        self.find_the_dead().await?;
         let filter = JobFilter {
             status: Some(JobStatus::Interrupted),
             ..JobFilter::default()
@@ -187,6 +195,13 @@ impl Engine {
             Some(runner) => Ok(runner.close().await?),
             None => Ok(()),
         }
+    }
+
+    /// Jobs whose process has ended without a word become interrupted before anybody is told how
+    /// they are.
+    pub(crate) async fn find_the_dead(&self) -> Result<()> {
+        self.world.store.reap().await?;
+        Ok(())
     }
 
     async fn noted(&self, act: &str, job: Job) -> Result<Job> {

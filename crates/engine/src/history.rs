@@ -15,6 +15,7 @@ use tokio::sync::watch;
 impl Engine {
     /// A job.
     pub async fn job(&self, id: JobId) -> Result<Job> {
+        self.find_the_dead().await?;
         Ok(self.world.store.need::<Job>(&id).await?)
     }
 
@@ -26,6 +27,7 @@ impl Engine {
 
     /// Jobs, newest first.
     pub async fn jobs(&self, filter: &JobFilter, page: &Page) -> Result<Slice<Job>> {
+        self.find_the_dead().await?;
         Ok(self.world.store.jobs(filter, page).await?)
     }
 
@@ -46,11 +48,13 @@ impl Engine {
         filter: &DeploymentFilter,
         page: &Page,
     ) -> Result<Slice<Deployment>> {
+        self.find_the_dead().await?;
         Ok(self.world.store.deployments(filter, page).await?)
     }
 
     /// A deployment.
     pub async fn deployment(&self, id: DeploymentId) -> Result<Deployment> {
+        self.find_the_dead().await?;
         Ok(self.world.store.need::<Deployment>(&id).await?)
     }
 

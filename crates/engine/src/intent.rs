@@ -30,6 +30,7 @@ use serde_json::Value;
 pub(crate) enum Intent {
     Provision(ProvisionRequest),
     Adopt(AdoptRequest),
+    Prepare { server_id: ServerId },
     Reboot { server_id: ServerId },
     Power(PowerRequest),
     Snapshot(SnapshotRequest),
@@ -52,7 +53,8 @@ impl Intent {
         match self {
             Intent::Provision(request) => seen(servers::observe_provision(world, request).await?),
             Intent::Adopt(request) => seen(servers::observe_adopt(world, request).await?),
-            Intent::Reboot { server_id }
+            Intent::Prepare { server_id }
+            | Intent::Reboot { server_id }
             | Intent::Power(PowerRequest { server_id, .. })
             | Intent::Snapshot(SnapshotRequest { server_id, .. }) => {
                 seen(servers::observe_server(world, *server_id).await?)
@@ -88,6 +90,7 @@ impl Intent {
             | Intent::DomainRemove(_) => Queue::Deploy,
             Intent::Provision(_)
             | Intent::Adopt(_)
+            | Intent::Prepare { .. }
             | Intent::Reboot { .. }
             | Intent::Power(_)
             | Intent::Snapshot(_)
@@ -105,7 +108,8 @@ impl Intent {
         match self {
             Intent::Provision(request) => format!("server:{}", request.name),
             Intent::Adopt(request) => format!("server:{}", request.name),
-            Intent::Reboot { server_id }
+            Intent::Prepare { server_id }
+            | Intent::Reboot { server_id }
             | Intent::Power(PowerRequest { server_id, .. })
             | Intent::Snapshot(SnapshotRequest { server_id, .. })
             | Intent::Destroy(DestroyRequest {
@@ -138,6 +142,7 @@ impl Intent {
             | Intent::DeleteBaseSnapshot { .. }
             | Intent::RemoveService(_)
             | Intent::RemoveEnvironment(_)
+            | Intent::Prepare { .. }
             | Intent::Reboot { .. } => OnFailure::Keep,
             Intent::Provision(_)
             | Intent::Adopt(_)

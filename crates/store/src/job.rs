@@ -144,6 +144,19 @@ impl Write {
         self.put_cells(&PLANS, &id, cells).await
     }
 
+    /// The job on a target that runs this plan already.
+    pub async fn job_of_plan(&mut self, target: &str, plan: PlanId) -> Result<Option<JobId>> {
+        let id: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM jobs WHERE target = ?1 AND plan_id = ?2 ORDER BY id LIMIT 1",
+        )
+        .bind(target)
+        .bind(plan.to_string())
+        .fetch_optional(&mut *self.transaction)
+        .await
+        .map_err(doing("look for the job of a plan"))?;
+        Ok(id.and_then(|id| id.parse().ok()))
+    }
+
     /// Puts a job with its steps in line.
     ///
     /// # Errors

@@ -5,10 +5,18 @@ use crate::{
     Engine, Result,
     error::EngineError,
     ports::{Body, Progress},
+    redact::Redactor,
+    seal::Place,
+    world::World,
 };
 use futures::future::join_all;
-use plimsoll_domain::{EnvironmentId, ServerId, ServiceId, project::Environment, server::Server};
-use plimsoll_protocol::{Logs, Request, Status};
+use plimsoll_domain::{
+    EnvironmentId, ServerId, ServiceId,
+    project::Environment,
+    release::{Release, VariableValue},
+    server::Server,
+};
+use plimsoll_protocol::{LogStream, Logs, Request, Status};
 use std::sync::Arc;
 
 /// Which log lines are wanted.
@@ -26,8 +34,46 @@ pub struct LogsRequest {
     pub follow: bool,
 }
 
+/// Lines on their way to somebody who looks, without secrets.
+struct Masked {
+    to: Arc<dyn Progress>,
+    redactor: Arc<Redactor>,
+}
+
+impl Progress for Masked {
+    fn line(&self, stream: LogStream, line: &str) {
+        self.to.line(stream, &self.redactor.text(line));
+    }
+    fn bytes(&self, done: u64, total: Option<u64>) {
+        self.to.bytes(done, total);
+    }
+}
+
+/// Teaches the redactor what the service's containers know: its secrets of today, and those of the
+/// release that serves.
+async fn learn_secrets(
+    world: &World,
+    environment: EnvironmentId,
+    service: ServiceId,
+) -> Result<()> {
+    let mut variables = world.store.variable_values(environment, service).await?;
+    let serving = world.store.serving(environment, service).await?;
+    if let Some(id) = serving.and_then(|serving| serving.release_id)
+        && let Some(release) = world.store.get::<Release>(&id).await?
+    {
+        variables.extend(release.variables);
+    }
+    for variable in variables {
+        if let VariableValue::Sealed(sealed) = &variable.value {
+            let place = Place::variable(environment, service, &variable.name);
+            world.open_sealed(&place, sealed).await?;
+        }
+    }
+    Ok(())
+}
+
 impl Engine {
-    /// Hands log lines of a service to `progress`.
+    /// Hands log lines of a service to `progress`, without its secrets.
     pub async fn follow_logs(
         &self,
         request: LogsRequest,
@@ -46,6 +92,11 @@ impl Engine {
             .next_step("Name one of the environment's servers."));
         };
         let (_, target) = self.world.target(server.id).await?;
+        let progress = Arc::new(Masked {
+            to: progress,
+            redactor: self.world.redactor.clone(),
+        });
+        learn_secrets(&self.world, request.environment_id, request.service_id).await?;
         let request = Request::Logs(Logs {
             key: here.spot().key,
             deployment_id: None,

@@ -33,6 +33,7 @@ fn asked(intent: &Intent) -> Option<(EnvironmentId, ServiceId, DeploymentKind)> 
         )),
         Intent::Provision(_)
         | Intent::Adopt(_)
+        | Intent::Prepare { .. }
         | Intent::Reboot { .. }
         | Intent::Power(_)
         | Intent::Snapshot(_)

@@ -115,6 +115,7 @@ impl Engine {
             .then(
                 format!("Take the snapshot “{image_name}”"),
                 ServerAction::Snapshot {
+                    account_id: request.account_id,
                     server_id,
                     name: image_name.clone(),
                 },

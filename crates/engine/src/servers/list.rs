@@ -18,6 +18,9 @@ use plimsoll_protocol::{Prune, Pruned, Request, Status};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// How many releases of a service are looked at.
+const MOST_RELEASES: u32 = 10_000;
+
 /// A machine of an account, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
@@ -130,20 +133,24 @@ impl Engine {
         let mut kept = Vec::new();
         for environment in store.environments_on(server).await? {
             for service in store.services_of(environment.project_id).await? {
-                let releases: Vec<Release> = store
-                    .releases_of(
-                        environment.id,
-                        service.id,
-                        None,
-                        self.world.settings.keep_releases,
-                    )
+                let all: Vec<Release> = store
+                    .releases_of(environment.id, service.id, None, MOST_RELEASES)
                     .await?;
-                kept.extend(releases.iter().map(|release| release.deployment_id));
                 let serving: Option<Deployment> = store.serving(environment.id, service.id).await?;
-                if let Some(release_id) = serving.and_then(|serving| serving.release_id) {
-                    let release = store.need::<Release>(&release_id).await?;
-                    kept.push(release.deployment_id);
-                }
+                let serving = serving.and_then(|serving| serving.release_id);
+                let newest = self.world.settings.keep_releases as usize;
+                let needed: Vec<&str> = all
+                    .iter()
+                    .enumerate()
+                    .filter(|(place, release)| *place < newest || Some(release.id) == serving)
+                    .map(|(_, release)| release.image.name())
+                    .collect();
+                // A release with other settings runs the image of an earlier one, under its tag.
+                kept.extend(
+                    all.iter()
+                        .filter(|release| needed.contains(&release.image.name()))
+                        .map(|release| release.deployment_id),
+                );
             }
         }
         kept.sort();

@@ -135,6 +135,8 @@ pub enum ServerAction {
     },
     /// Takes a disk image at the provider.
     Snapshot {
+        /// The account that keeps it.
+        account_id: ProviderAccountId,
         /// Which server.
         server_id: ServerId,
         /// Unique name of the image.
@@ -203,9 +205,9 @@ impl ServerAction {
             } if context.attempt > 0 => {
                 contact::host_key_pinned(world, context, *server_id, *key_step).await
             }
-            ServerAction::Snapshot { server_id, name } if context.attempt > 0 => {
-                power::snapshot_taken(world, *server_id, name).await
-            }
+            ServerAction::Snapshot {
+                account_id, name, ..
+            } if context.attempt > 0 => power::snapshot_taken(world, *account_id, name).await,
             ServerAction::RecordBase { snapshot_id, .. } => {
                 base::recorded(world, *snapshot_id).await
             }
@@ -261,9 +263,9 @@ impl ServerAction {
             ServerAction::Power { server_id, on } => {
                 power::switch(world, context, *server_id, *on).await
             }
-            ServerAction::Snapshot { server_id, name } => {
-                power::snapshot(world, *server_id, name).await
-            }
+            ServerAction::Snapshot {
+                server_id, name, ..
+            } => power::snapshot(world, *server_id, name).await,
             ServerAction::Destroy {
                 account_id,
                 provider_ref,
@@ -297,9 +299,9 @@ impl ServerAction {
             ServerAction::Create { server_id, .. } => create::uncreate(world, *server_id).await,
             ServerAction::Protect { server_id, .. } => prepare::unprotect(world, *server_id).await,
             ServerAction::Power { server_id, on } => power::unswitch(world, *server_id, !on).await,
-            ServerAction::Snapshot { server_id, name } => {
-                power::delete_snapshot(world, *server_id, name).await
-            }
+            ServerAction::Snapshot {
+                account_id, name, ..
+            } => power::delete_snapshot(world, *account_id, name).await,
             ServerAction::RecordBase { snapshot_id, .. } => {
                 base::unrecord(world, *snapshot_id).await
             }

@@ -1,6 +1,6 @@
 //! Reboot, power, snapshots of a server's disk.
 
-use super::{ServerAction, contact, rented};
+use super::{ServerAction, contact, provision::prepared, rented};
 use crate::{
     Engine, Plan, Result,
     error::EngineError,
@@ -13,6 +13,7 @@ use crate::{
 use plimsoll_domain::{
     ProviderAccountId, ServerId,
     name::Name,
+    recipe::Recipe,
     server::{Provider, ProviderAccount, Server, ServerState},
 };
 use serde::{Deserialize, Serialize};
@@ -45,10 +46,42 @@ pub(crate) struct Observed {
     server_id: ServerId,
     name: Name,
     state: ServerState,
+    account_id: Option<ProviderAccountId>,
     provider_ref: Option<String>,
 }
 
 impl Engine {
+    /// Plans to bring a server up to today's recipe, and its agent to ours. What runs goes on.
+    pub async fn plan_prepare(&self, server_id: ServerId) -> Result<Plan> {
+        let observed = observe(&self.world, server_id).await?;
+        let server = self.world.store.need::<Server>(&server_id).await?;
+        ready(&server)?;
+        let recipe = Recipe::today(&self.world.settings.agent_hash);
+        let recipe_hash = recipe.hash();
+        let mut notices = Vec::new();
+        if server.recipe_hash.as_ref() == Some(&recipe_hash) {
+            notices.push("It was prepared by today's recipe: this changes nothing.".to_owned());
+        }
+        let mut steps = Steps::default();
+        prepared(&mut steps, server_id, &recipe);
+        steps
+            .then(
+                "Note by which recipe it was prepared",
+                ServerAction::MarkReady {
+                    server_id,
+                    recipe_hash,
+                },
+            )
+            .on(server_id);
+        let prepared = Prepared {
+            title: format!("Prepare the server “{}” again", observed.name),
+            steps: steps.finish(),
+            notices,
+        };
+        self.save_plan(&Intent::Prepare { server_id }, &observed, prepared)
+            .await
+    }
+
     /// Plans a reboot.
     pub async fn plan_reboot(&self, server_id: ServerId) -> Result<Plan> {
         let observed = observe(&self.world, server_id).await?;
@@ -102,7 +135,7 @@ impl Engine {
     pub async fn plan_snapshot(&self, request: SnapshotRequest) -> Result<Plan> {
         let server_id = request.server_id;
         let observed = observe(&self.world, server_id).await?;
-        must_be_rented(&observed)?;
+        let account_id = must_be_rented(&observed)?;
         // The moment makes the name unique, so that it is found again after a crash.
         let stamp = self.world.now().to_string();
         let stamp = stamp[..19].replace([':', '-'], "").replace('T', "-");
@@ -115,6 +148,7 @@ impl Engine {
             .then(
                 format!("Take the snapshot “{name}”"),
                 ServerAction::Snapshot {
+                    account_id,
                     server_id,
                     name: name.clone(),
                 },
@@ -146,19 +180,20 @@ pub(crate) async fn observe(world: &World, server_id: ServerId) -> Result<Observ
         server_id,
         name: server.name,
         state: server.state,
+        account_id: server.account_id,
         provider_ref: server.provider_ref,
     })
 }
 
-fn must_be_rented(observed: &Observed) -> Result<()> {
-    if observed.provider_ref.is_none() {
-        return Err(EngineError::bad_input(
+fn must_be_rented(observed: &Observed) -> Result<ProviderAccountId> {
+    match (observed.account_id, &observed.provider_ref) {
+        (Some(account_id), Some(_)) => Ok(account_id),
+        _ => Err(EngineError::bad_input(
             "server_not_rented",
             format!("“{}” is at no provider that we know.", observed.name),
         )
-        .next_step("Do it where you rent it."));
+        .next_step("Do it where you rent it.")),
     }
-    Ok(())
 }
 
 async fn rented_here(
@@ -333,10 +368,10 @@ async fn find_snapshot(
 
 pub(super) async fn snapshot_taken(
     world: &World,
-    server_id: ServerId,
+    account_id: ProviderAccountId,
     name: &str,
 ) -> PortResult<Option<Value>> {
-    let (_, account, _) = rented_here(world, server_id).await?;
+    let account = world.account(account_id, Provider::Digitalocean).await?;
     let found = find_snapshot(world, &account, name).await?;
     Ok(found.map(|snapshot| json!({"snapshot": snapshot})))
 }
@@ -360,10 +395,10 @@ pub(super) async fn snapshot(world: &World, server_id: ServerId, name: &str) -> 
 
 pub(super) async fn delete_snapshot(
     world: &World,
-    server_id: ServerId,
+    account_id: ProviderAccountId,
     name: &str,
 ) -> PortResult<()> {
-    let (_, account, _) = rented_here(world, server_id).await?;
+    let account = world.account(account_id, Provider::Digitalocean).await?;
     match find_snapshot(world, &account, name).await? {
         Some(snapshot) => {
             world

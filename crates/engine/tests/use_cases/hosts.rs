@@ -206,6 +206,12 @@ impl Agents for Hosts {
         let call = self.faults.enter(&name).await?;
         let answer = self.enter(target, |host| {
             progress.line(LogStream::Agent, &name);
+            if let Request::Logs(logs) = request
+                && let Some(ran) = host.serves(&logs.key.base())
+            {
+                // An application that prints its environment.
+                progress.line(LogStream::Stdout, &ran.secrets);
+            }
             answer(host, request, &body)
         })?;
         call.answer(answer)

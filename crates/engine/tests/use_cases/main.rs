@@ -1,5 +1,7 @@
 //! The use cases against small stand-ins for the outside world.
 
+#![allow(clippy::unwrap_used)]
+
 mod cloud;
 mod deploying;
 mod domains;

@@ -327,3 +327,31 @@ async fn a_base_snapshot_is_built_used_and_recognised_as_outdated() {
         .await;
     assert!(world.cloud.state.lock().unwrap().snapshots.is_empty());
 }
+
+#[tokio::test]
+async fn a_server_is_prepared_again_while_it_runs() {
+    let world = World::new().await;
+    let ids = world.servers(&["web-1"]).await;
+    let plan = world.engine.plan_prepare(ids[0]).await.unwrap();
+    assert!(plan.notices[0].contains("changes nothing"));
+    world.succeed(plan).await;
+    let server = world.engine.server_named(&name("web-1")).await.unwrap();
+    assert_eq!(server.state, ServerState::Ready);
+}
+
+#[tokio::test]
+async fn a_plan_runs_once() {
+    let world = World::new().await;
+    let account = world.account(Provider::Digitalocean, "do").await;
+    let plan = world
+        .engine
+        .plan_provision(world.provision(account, "web-1"))
+        .await
+        .unwrap();
+    world.engine.approve(plan.id).await.unwrap();
+    let error = world.engine.approve(plan.id).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.kind()),
+        ("plan_approved", Kind::Conflict)
+    );
+}

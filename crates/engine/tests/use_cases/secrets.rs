@@ -1,7 +1,11 @@
 use crate::world::World;
 use plimsoll_domain::{Secret, name::VariableName};
-use plimsoll_engine::Page;
-use std::path::Path;
+use plimsoll_engine::{LogsRequest, Page, ports::Progress};
+use plimsoll_protocol::LogStream;
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 const CANARY: &str = "canary-5f2d-never-to-be-seen";
 
@@ -84,4 +88,57 @@ async fn a_secret_reaches_the_container_and_nothing_else() {
         let found = holds(world.folder.path(), needle);
         assert!(found.is_empty(), "{needle} is in {found:?}");
     }
+}
+
+#[derive(Default)]
+struct Screen(Mutex<String>);
+
+impl Progress for Screen {
+    fn line(&self, _: LogStream, line: &str) {
+        self.0.lock().unwrap().push_str(line);
+    }
+    fn bytes(&self, _: u64, _: Option<u64>) {}
+}
+
+#[tokio::test]
+async fn a_secret_that_an_application_prints_is_shown_to_nobody() {
+    let mut world = World::new().await;
+    let ids = world.servers(&["web-1"]).await;
+    let spot = world.service(ids, Default::default()).await;
+    let key = VariableName::parse("PASSWORD").unwrap();
+    for (value, deployed) in [(CANARY, true), ("set since, and not deployed", false)] {
+        world
+            .engine
+            .set_secret(
+                spot.environment,
+                spot.service,
+                key.clone(),
+                Secret::new(value),
+            )
+            .await
+            .unwrap();
+        if deployed {
+            world.deploy(spot).await;
+        }
+    }
+    // The next process has never heard of it.
+    world.reopen().await;
+    let request = LogsRequest {
+        environment_id: spot.environment,
+        service_id: spot.service,
+        server_id: None,
+        tail: 10,
+        follow: false,
+    };
+    let screen = Arc::new(Screen::default());
+    world
+        .engine
+        .follow_logs(request, screen.clone())
+        .await
+        .unwrap();
+    let shown = screen.0.lock().unwrap().clone();
+    assert!(
+        shown.contains("PASSWORD") && !shown.contains(CANARY),
+        "{shown}"
+    );
 }
