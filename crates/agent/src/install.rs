@@ -41,23 +41,27 @@ pub async fn install() -> Result<()> {
     }
     replace(Path::new("/proc/self/exe"), present)?;
     disk::remove_file(Path::new(install::NEW))?;
-    systemctl("start the agent", &["restart", UNIT]).await?;
-    if answers(&settings.socket, Some(&hash)).await {
-        return disk::remove_file(&mark);
-    }
-    let failure = AgentError::refused(
-        "agent_silent",
-        format!(
-            "the new agent did not answer within {} s",
-            install::ANSWER_WITHIN_MS / 1000
+    let failure = match systemctl("start the new agent", &["restart", UNIT]).await {
+        Err(error) => error,
+        Ok(()) if answers(&settings.socket, Some(&hash)).await => {
+            return disk::remove_file(&mark);
+        }
+        Ok(()) => AgentError::refused(
+            "agent_silent",
+            format!(
+                "the new agent did not answer within {} s",
+                install::ANSWER_WITHIN_MS / 1000
+            ),
+            "Read `journalctl -u plimsoll-agent` on the server.",
         ),
-        "Read `journalctl -u plimsoll-agent` on the server.",
-    );
+    };
     if !had_one {
         return Err(failure);
     }
     take_over(&mark)?;
-    systemctl("start the former agent", &["restart", UNIT]).await?;
+    if let Err(error) = systemctl("start the former agent", &["restart", UNIT]).await {
+        return Err(failure.with_evidence([error.to_string()]));
+    }
     let former = answers(&settings.socket, None).await;
     Err(failure.with_evidence([format!(
         "the former agent {}",
