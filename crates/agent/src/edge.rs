@@ -179,7 +179,8 @@ impl Edge {
                 self.finishing.retain(|one| *one != number);
             }
         }
-        if self.serving != 0 && clients(0) == 0 {
+        // One that died is replaced at once, even if connections that wait are lost by it.
+        if self.serving != 0 && (clients(0) == 0 || !runs(self.serving)) {
             reload_own(agent).await?;
             agent.nat.edge(Vec::new()).await?;
             self.finishing.retain(|one| *one != 0);
