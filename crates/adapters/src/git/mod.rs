@@ -11,14 +11,20 @@ use plimsoll_domain::{Secret, server::Endpoint, source::GitReference};
 use plimsoll_engine::ports::{PortError, PortResult};
 use std::{
     ffi::OsString,
+    fs::{File, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::runtime::Handle;
 use url::Url;
+
+/// Pause between two tries for a checkout that another process writes.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// Fetches a repository and makes `folder` hold one commit of it; answers that commit.
 ///
@@ -43,6 +49,7 @@ pub(crate) async fn checkout(
     let (reference, token, folder) = (reference.clone(), token.cloned(), folder.to_owned());
     let work = move || {
         let store = beside(&folder);
+        let _alone = alone(&store, &flag)?;
         let repository = fetch::open(&store)?;
         let order = fetch::Order {
             url: &url,
@@ -80,6 +87,28 @@ fn beside(folder: &Path) -> PathBuf {
     let mut name = folder.file_name().map(OsString::from).unwrap_or_default();
     name.push(".git");
     folder.with_file_name(name)
+}
+
+/// Waits until no other process writes this checkout; two at once would leave a mixture of both.
+fn alone(store: &Path, stop: &AtomicBool) -> PortResult<File> {
+    let path = store.with_extension("lock");
+    let failed = |error: io::Error| problem::local(&path, &error);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    let mut options = File::options();
+    let file = options.create(true).truncate(false).write(true);
+    let file = file.open(&path).map_err(failed)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if stop.load(Ordering::Relaxed) => {
+                return Err(problem::stopped());
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
 }
 
 /// An address that can be fetched from, without credentials in it.
@@ -132,6 +161,19 @@ mod tests {
                 assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
             }
         }
+    }
+
+    #[test]
+    fn one_checkout_is_written_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("shop.git");
+        let stop = AtomicBool::new(false);
+        let held = alone(&store, &stop).unwrap();
+        stop.store(true, Ordering::Relaxed);
+        let refused = alone(&store, &stop).unwrap_err();
+        assert_eq!(refused.code(), problem::stopped().code());
+        drop(held);
+        alone(&store, &stop).unwrap();
     }
 
     #[test]
