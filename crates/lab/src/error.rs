@@ -144,3 +144,14 @@ impl<T> AtPath<T> for std::io::Result<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small_enough_to_be_returned_everywhere() {
+        // Clippy's limit for the size of an error in a `Result`, bytes.
+        assert!(size_of::<LabError>() < 128, "{}", size_of::<LabError>());
+    }
+}

@@ -123,3 +123,87 @@ async fn blob(
     };
     (VERSION, headers, body).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mirror with one image, `tiny:1`, and its address.
+    async fn mirror() -> (tempfile::TempDir, String, String) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::open(folder.path()).expect("opened");
+        let manifest = b"{\"schemaVersion\":2}";
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(manifest)));
+        let by_tag = store.manifest("tiny", "1").expect("a path");
+        let by_digest = store.blob(&digest).expect("a path");
+        std::fs::write(by_tag, manifest).expect("written");
+        std::fs::write(by_digest, manifest).expect("written");
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a port");
+        let base = format!("http://{}/v2", listener.local_addr().expect("an address"));
+        let router = router(folder.path());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (folder, base, digest)
+    }
+
+    #[tokio::test]
+    async fn an_image_is_served_by_tag_and_by_digest() {
+        let (_folder, base, digest) = mirror().await;
+        for reference in ["1", digest.as_str()] {
+            let url = format!("{base}/library/tiny/manifests/{reference}");
+            let answer = reqwest::get(url).await.expect("an answer");
+            assert_eq!(answer.status(), 200);
+            assert_eq!(answer.headers()["docker-content-digest"], digest.as_str());
+            assert_eq!(answer.headers()["content-type"], MANIFEST);
+        }
+        let url = format!("{base}/library/tiny/blobs/{digest}");
+        let head = reqwest::Client::new()
+            .head(&url)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(head.headers()["content-length"], "19");
+        let blob = reqwest::get(url)
+            .await
+            .expect("an answer")
+            .text()
+            .await
+            .expect("a body");
+        assert_eq!(blob, "{\"schemaVersion\":2}");
+    }
+
+    #[tokio::test]
+    async fn an_image_that_nobody_builds_is_not_waited_for() {
+        let (_folder, base, _) = mirror().await;
+        for path in [
+            "/library/tiny/manifests/2",
+            "/library/other/manifests/1",
+            "/else/a/b/c",
+        ] {
+            let asked = reqwest::get(format!("{base}{path}"));
+            let answer = tokio::time::timeout(Duration::from_secs(5), asked).await;
+            assert_eq!(
+                answer.expect("at once").expect("an answer").status(),
+                404,
+                "{path}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_image_that_is_being_built_is_waited_for() {
+        let (folder, base, _) = mirror().await;
+        let store = Store::open(folder.path()).expect("opened");
+        store.write_catalog(&[]).expect("written");
+        let asked = tokio::spawn(reqwest::get(format!(
+            "{base}/library/busybox/manifests/latest"
+        )));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!asked.is_finished(), "it waits");
+        let path = store.manifest("busybox", "latest").expect("a path");
+        std::fs::write(path, "{}").expect("written");
+        let answer = asked.await.expect("asked").expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+}

@@ -86,11 +86,18 @@ impl Store {
             .then(|| self.manifests().join(format!("{repository}:{tag}.json")))
     }
 
-    /// Names that are or will be served; what is not listed the mirror does not have.
-    pub(crate) fn write_catalog(&self) -> Result<(), LabError> {
-        let names: Vec<&str> = bases::all()
+    /// Writes down the names that are or will be served: all but those of stand-ins that could not
+    /// be built, which nobody shall wait for.
+    pub(crate) fn write_catalog(&self, lost: &[Base]) -> Result<(), LabError> {
+        let lost: HashSet<&str> = lost
             .iter()
             .flat_map(|base| base.names.iter().copied())
+            .collect();
+        let bases = bases::all();
+        let names: Vec<&str> = bases
+            .iter()
+            .flat_map(|base| base.names.iter().copied())
+            .filter(|name| !lost.contains(name))
             .collect();
         folder::write(
             &self.root.join("catalog.json"),

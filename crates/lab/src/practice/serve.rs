@@ -87,7 +87,7 @@ async fn stand(
     let image =
         images::droplet_image(docker, instance, &builder, host, &settings.cache, &say).await?;
     let store = Store::open(&settings.cache.join("registry"))?;
-    store.write_catalog()?;
+    store.write_catalog(&[])?;
     let registry = settings.cache.join("registry");
     say("Starting the gateway: metadata, resolver, edge and registry mirror");
     let parts = gateway::Parts {
@@ -203,9 +203,14 @@ async fn stand(
 
 /// Builds the stand-ins one after the other, behind whatever the lab is used for meanwhile.
 async fn build_bases(store: Store, builder: Builder, host: Host) {
+    let mut lost = Vec::new();
     for base in bases::all() {
         if let Err(error) = store.ensure(&base, &builder, &host, &say).await {
             tracing::warn!(%error, names = ?base.names, "could not build a base image");
+            lost.push(base);
+            if let Err(error) = store.write_catalog(&lost) {
+                tracing::warn!(%error, "could not take it off the catalogue");
+            }
         }
     }
     if let Err(error) = store.sweep() {
