@@ -5,15 +5,16 @@ use crate::{
     docker::LABEL_DEPLOYMENT,
     error::{AgentError, Result},
     record::Running,
-    wire::{Replies, encode, shorten},
+    wire::{MAX_LOG_LINE, Replies, encode, shorten},
 };
 use plimsoll_domain::{DeploymentId, Timestamp};
 use plimsoll_protocol::{LogStream, Logs, Reply};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::{
     borrow::Cow,
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -30,7 +31,7 @@ const MAX_TAIL: u32 = 1_000_000;
 #[derive(Deserialize)]
 struct Written<'a> {
     #[serde(borrow)]
-    log: Cow<'a, str>,
+    log: &'a RawValue,
     #[serde(borrow, default)]
     stream: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -241,16 +242,86 @@ fn convert(line: &[u8], out: &mut Vec<u8>) {
     let Ok(written) = serde_json::from_slice::<Written>(line) else {
         return;
     };
-    let at: Option<Timestamp> = written.time.parse().ok();
-    let reply = Reply::Log {
-        stream: match &*written.stream {
-            "stderr" => LogStream::Stderr,
-            _ => LogStream::Stdout,
-        },
-        line: shorten(written.log.trim_end_matches(['\n', '\r'])).to_owned(),
-        at_ms: at.map(Timestamp::as_millis),
+    let at_ms = moment_ms(&written.time);
+    let stream = match &*written.stream {
+        "stderr" => LogStream::Stderr,
+        _ => LogStream::Stdout,
     };
-    out.extend(encode(&reply));
+    let raw = without_line_end(written.log.get());
+    match at_ms {
+        // The text stays as Docker escaped it: to unescape and escape a busy log takes longer than
+        // everything else.
+        Some(at_ms) if raw.len() <= MAX_LOG_LINE => {
+            let stream = match stream {
+                LogStream::Stderr => "stderr",
+                _ => "stdout",
+            };
+            let _ = writeln!(
+                out,
+                r#"{{"kind":"log","stream":"{stream}","line":{raw}","at_ms":{at_ms}}}"#
+            );
+        }
+        _ => {
+            let text: String = serde_json::from_str(written.log.get()).unwrap_or_default();
+            out.extend(encode(&Reply::Log {
+                stream,
+                line: shorten(text.trim_end_matches(['\n', '\r'])).to_owned(),
+                at_ms,
+            }));
+        }
+    }
+}
+
+/// A JSON text without its closing quote and the escaped line end before it.
+fn without_line_end(raw: &str) -> &str {
+    let mut text = raw.strip_suffix('"').unwrap_or(raw);
+    while let Some(shorter) = text
+        .strip_suffix("\\n")
+        .or_else(|| text.strip_suffix("\\r"))
+    {
+        // After an even number of backslashes this one begins the escape; after an odd number it
+        // is the second half of an escaped backslash.
+        let before = shorter
+            .bytes()
+            .rev()
+            .take_while(|byte| *byte == b'\\')
+            .count();
+        if before % 2 == 1 {
+            break;
+        }
+        text = shorter;
+    }
+    text
+}
+
+/// Milliseconds since 1970 of Docker's form of RFC 3339: UTC, digits at fixed places. Days by the
+/// civil calendar, counted in years that begin in March.
+fn moment_ms(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let number = |from: usize, to: usize| -> Option<i64> {
+        let digits = bytes.get(from..to)?;
+        digits.iter().try_fold(0, |sum, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| sum * 10 + i64::from(digit - b'0'))
+        })
+    };
+    if bytes.len() < 20 || bytes.last() != Some(&b'Z') || bytes.get(10) != Some(&b'T') {
+        return text.parse().ok().map(Timestamp::as_millis);
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let seconds = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    let fraction = bytes.get(20..bytes.len() - 1).unwrap_or_default();
+    let millis = (0..3).try_fold(0, |sum, place| match fraction.get(place) {
+        Some(digit) if digit.is_ascii_digit() => Some(sum * 10 + i64::from(digit - b'0')),
+        Some(_) => None,
+        None => Some(sum * 10),
+    })?;
+    let shifted = if month > 2 { year } else { year - 1 };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let leaps = shifted / 4 - shifted / 100 + shifted / 400;
+    let days = shifted * 365 + leaps + day_of_year - 719_468;
+    Some((days * 86_400 + seconds) * 1000 + millis)
 }
 
 #[cfg(test)]
@@ -274,6 +345,36 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect()
+    }
+
+    #[test]
+    fn only_a_line_end_is_cut_off() {
+        for text in [
+            "a",
+            "a\n",
+            "a\r\n",
+            "",
+            "\n",
+            "\\n",
+            "a\\\n",
+            "\\\\n\n",
+            "\"\n",
+            "ü\u{1}\n",
+        ] {
+            let raw = serde_json::to_string(text).unwrap();
+            let cut: String =
+                serde_json::from_str(&(without_line_end(&raw).to_owned() + "\"")).unwrap();
+            assert_eq!(cut, text.trim_end_matches(['\n', '\r']), "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn moments_read_as_the_calendar_says(millis in 0i64..4_000_000_000_000) {
+            let text = Timestamp::from_millis(millis).to_string();
+            proptest::prop_assert_eq!(moment_ms(&text), Some(millis));
+            let _ = moment_ms(&text.replace('0', "x"));
+        }
     }
 
     #[test]
