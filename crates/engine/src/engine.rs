@@ -7,6 +7,7 @@ use crate::{
     hands::Hands,
     intent::Intent,
     jobs::{JobEvent, Limits, NewJob, Runner, enqueue},
+    ports::{PortError, PortResult},
     world::{Ports, Settings, World},
 };
 use futures::{Stream, StreamExt};
@@ -213,6 +214,28 @@ impl Engine {
         .await?;
         Ok(job)
     }
+}
+
+/// Looks again when a job begins: another one, which was in line before it, may have changed what
+/// its plan was made for.
+///
+/// # Errors
+/// `plan_outdated` with what has changed.
+pub(crate) async fn still_as_planned(world: &World, id: JobId) -> PortResult<()> {
+    let job = world.store.need::<Job>(&id).await?;
+    let Some(plan) = world.store.plan::<Action>(job.plan_id).await? else {
+        return Ok(());
+    };
+    let intent: Intent = serde_json::from_value(plan.intent.clone())
+        .map_err(|error| PortError::new("internal", error.to_string()))?;
+    if !intent.follows_others() {
+        return Ok(());
+    }
+    let now = intent.observe(world).await?;
+    if hash_of(&now) != plan.observed_hash {
+        return Err(outdated(&plan, &now).into());
+    }
+    Ok(())
 }
 
 fn outdated(plan: &Plan, now: &serde_json::Value) -> EngineError {

@@ -18,6 +18,9 @@ impl Performer for Hands {
     type Action = Action;
 
     async fn observe(&self, step: &StepContext, action: &Action) -> PortResult<Option<Value>> {
+        if step.number == 0 && step.attempt == 0 {
+            crate::engine::still_as_planned(&self.0, step.job_id).await?;
+        }
         match action {
             Action::Server(action) => action.observe(&self.0, step).await,
             Action::Deploy(action) => action.observe(&self.0, step).await,

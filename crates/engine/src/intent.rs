@@ -100,6 +100,29 @@ impl Intent {
         }
     }
 
+    /// Whether its plan tells the whole of what shall be, so that it takes back what a job before
+    /// it in line has done: the names of a site, the release that serves.
+    pub fn follows_others(&self) -> bool {
+        match self {
+            Intent::Reconfigure(_)
+            | Intent::Rollback(_)
+            | Intent::DomainAdd(_)
+            | Intent::DomainRemove(_) => true,
+            Intent::Provision(_)
+            | Intent::Adopt(_)
+            | Intent::Prepare { .. }
+            | Intent::Reboot { .. }
+            | Intent::Power(_)
+            | Intent::Snapshot(_)
+            | Intent::Destroy(_)
+            | Intent::BaseSnapshot(_)
+            | Intent::DeleteBaseSnapshot { .. }
+            | Intent::Deploy(_)
+            | Intent::RemoveService(_)
+            | Intent::RemoveEnvironment(_) => false,
+        }
+    }
+
     /// What must not be worked on twice at once.
     pub fn target(&self) -> String {
         let service = |environment: &EnvironmentId, service: &ServiceId| {

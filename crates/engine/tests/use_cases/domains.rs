@@ -175,3 +175,36 @@ async fn a_name_that_does_not_answer_from_outside_is_taken_back_whole() {
     let account = world.engine.account_named(&name("cf")).await.unwrap().id;
     assert!(world.engine.disconnect_account(account).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_plan_that_waited_in_line_is_not_run_over_what_was_done_meanwhile() {
+    let world = World::new().await;
+    let (spot, first) = ready(&world).await;
+    world.deploy(spot).await;
+    let second = DomainAddRequest {
+        host: HostName::parse("www.example.com").unwrap(),
+        ..first.clone()
+    };
+    let engine = &world.engine;
+    let mut jobs = Vec::new();
+    for request in [first, second.clone()] {
+        let plan = engine.plan_domain_add(request).await.unwrap();
+        jobs.push(engine.approve(plan.id).await.unwrap().id);
+    }
+    assert_eq!(
+        engine.run(jobs[0]).await.unwrap().status,
+        JobStatus::Succeeded
+    );
+    let late = engine.run(jobs[1]).await.unwrap();
+    assert_eq!(late.status, JobStatus::Failed);
+    assert_eq!(late.error.unwrap().code, "plan_outdated");
+    let sites = || {
+        world.hosts.with("10.0.0.1", |host| {
+            host.sites["shop-production-web"].0.clone()
+        })
+    };
+    assert_eq!(sites(), ["app.example.com"]);
+    let plan = engine.plan_domain_add(second).await.unwrap();
+    world.succeed(plan).await;
+    assert_eq!(sites(), ["app.example.com", "www.example.com"]);
+}
