@@ -44,10 +44,15 @@ pub enum EnvironmentVerb {
         #[arg(required = true)]
         servers: Vec<String>,
     },
-    /// Removes one that runs nothing.
+    /// Removes one with everything of it that runs: containers, routes, images.
     Delete {
         /// `project/environment`.
         path: String,
+        /// Its volumes too: their data is lost.
+        #[arg(long)]
+        volumes: bool,
+        #[command(flatten)]
+        approval: super::Approval,
     },
 }
 

@@ -20,12 +20,23 @@ pub enum ServerVerb {
         #[command(flatten)]
         approval: Approval,
     },
-    /// All servers; those that Plimsoll may not deploy to are marked.
-    List,
+    /// All servers; with an account also its other machines, which are locked.
+    List {
+        /// Name of a DigitalOcean account.
+        #[arg(long)]
+        account: Option<String>,
+    },
     /// One server, as it is now.
     Show {
         /// Name of the server.
         name: String,
+    },
+    /// Brings one up to today's recipe: packages, settings, agent.
+    Prepare {
+        /// Name of the server.
+        name: String,
+        #[command(flatten)]
+        approval: Approval,
     },
     /// Reboots one.
     Reboot {

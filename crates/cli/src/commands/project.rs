@@ -10,7 +10,7 @@ use crate::{
     path::{EnvironmentPath, ServicePath},
 };
 use plimsoll_domain::{ServerId, ServiceId, name::Name, service::ServiceSpec};
-use plimsoll_engine::{NewService, RemoveServiceRequest};
+use plimsoll_engine::{NewService, RemoveEnvironmentRequest, RemoveServiceRequest};
 use serde_json::json;
 
 /// `plimsoll project …`
@@ -85,10 +85,18 @@ pub async fn environments(verb: EnvironmentVerb, desk: &Desk) -> Answer {
                 format!("{path} runs there from its next deployment on.")
             });
         }
-        EnvironmentVerb::Delete { path } => {
-            let id = desk.environment_path(&path).await?;
-            let receipt = desk.engine.delete_environment(id).await?;
-            desk.output.answer(&receipt, |_| format!("Deleted {path}."));
+        EnvironmentVerb::Delete {
+            path,
+            volumes,
+            approval,
+        } => {
+            let environment_id = desk.environment_path(&path).await?;
+            let request = RemoveEnvironmentRequest {
+                environment_id,
+                volumes,
+            };
+            let plan = desk.engine.plan_remove_environment(request).await?;
+            desk.carry_out(plan, &approval).await?;
         }
     }
     Ok(())

@@ -58,7 +58,10 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
             let plan = desk.engine.plan_adopt(request).await?;
             desk.carry_out(plan, &approval).await
         }
-        ServerVerb::List => list(desk).await,
+        ServerVerb::List { account: None } => list(desk).await,
+        ServerVerb::List {
+            account: Some(account),
+        } => machines(desk, &account).await,
         ServerVerb::Show { name } => {
             let server = desk.engine.server_named(&Name::parse(&name)?).await?;
             let status = desk.engine.server_status(server.id).await?;
@@ -93,6 +96,10 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
                     lines.join("\n")
                 });
             Ok(())
+        }
+        ServerVerb::Prepare { name, approval } => {
+            let plan = desk.engine.plan_prepare(id(desk, &name).await?).await?;
+            desk.carry_out(plan, &approval).await
         }
         ServerVerb::Reboot { name } => {
             let plan = desk.engine.plan_reboot(id(desk, &name).await?).await?;
@@ -258,6 +265,31 @@ async fn list(desk: &Desk) -> Answer {
             .collect();
         table(
             &["NAME", "ADDRESS", "STATE", "REGION", "SIZE", "A MONTH"],
+            &rows,
+        )
+    });
+    Ok(())
+}
+
+async fn machines(desk: &Desk, account: &str) -> Answer {
+    let account_id = account::named(desk, account).await?;
+    let listed = desk.engine.listing(account_id).await?;
+    desk.output.answer(&listed, |listed| {
+        let rows: Vec<_> = listed
+            .iter()
+            .map(|machine| {
+                vec![
+                    machine.name.clone(),
+                    machine.address.clone().unwrap_or_else(|| "–".into()),
+                    machine.status.clone(),
+                    machine.region.clone(),
+                    dollars(machine.price_cents_month.cast_signed()),
+                    if machine.deployable { "" } else { "locked" }.to_owned(),
+                ]
+            })
+            .collect();
+        table(
+            &["NAME", "ADDRESS", "STATUS", "REGION", "A MONTH", ""],
             &rows,
         )
     });

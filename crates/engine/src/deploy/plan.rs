@@ -176,7 +176,10 @@ fn plan(
                 draft.provenance = built.provenance.clone();
                 notices.extend(built.notices.iter().cloned());
                 if let Some(generated) = &built.generated {
-                    notices.extend(generated.reasons.iter().cloned());
+                    notices.push(format!(
+                        "the Dockerfile is generated: {}",
+                        generated.reasons.join("; ")
+                    ));
                 }
                 build_steps(&mut steps, observed, here, place, *built, delta)
             }
