@@ -341,4 +341,41 @@ mod tests {
             manifest["layers"][0]["digest"]
         );
     }
+    #[test]
+    fn nobody_waits_for_an_image_that_could_not_be_built() {
+        let (_folder, store) = store();
+        let lost = bases::all().remove(0);
+        store.write_catalog(&[]).expect("written");
+        assert!(store.catalog().iter().any(|name| name == lost.names[0]));
+        store
+            .write_catalog(std::slice::from_ref(&lost))
+            .expect("written");
+        assert!(!store.catalog().iter().any(|name| name == lost.names[0]));
+        assert!(!store.catalog().is_empty());
+    }
+
+    #[test]
+    fn sweeping_keeps_what_a_manifest_names() {
+        let (folder, store) = store();
+        let stray = store.blobs().join("a".repeat(64));
+        std::fs::write(&stray, "old").expect("written");
+        for (number, base) in bases::all().iter().enumerate() {
+            store.sweep().expect("swept");
+            assert!(
+                stray.exists(),
+                "nothing is swept while something is missing"
+            );
+            let mut layer = tempfile::NamedTempFile::new_in(folder.path()).expect("a file");
+            write!(layer, "layer {number}").expect("written");
+            store.add(layer, base, "hash").expect("added");
+        }
+        store.sweep().expect("swept");
+        assert!(!stray.exists());
+        let left = std::fs::read_dir(store.blobs()).expect("read").count();
+        assert_eq!(
+            left,
+            3 * bases::all().len(),
+            "manifest, config and layer of each"
+        );
+    }
 }
