@@ -43,6 +43,19 @@ fn names_that_could_be_misread_never_get_in() {
 }
 
 #[test]
+fn a_command_that_cannot_be_read_is_told_to_programs_as_json() {
+    let desk = Desk::bare("usage");
+    let ran = desk.call(&["deploy", "shop/production/web", "--sideways", "--json"]);
+    assert_eq!(ran.status, 2, "{}", ran.stdout);
+    let error = &ran.json()["error"];
+    assert_eq!(error["code"], "bad_arguments");
+    assert!(
+        error["message"].to_string().contains("--sideways"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_server_that_we_did_not_create_is_not_destroyed() {
     let desk = Desk::new("foreign");
     let (status, error) = desk.fails(&[
