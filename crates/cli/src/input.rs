@@ -25,7 +25,7 @@ pub fn secret(what: &str, file: Option<&Path>) -> Answer<Secret> {
             let place = path.display().to_string();
             let file =
                 std::fs::File::open(path).map_err(|error| unreadable(place.clone(), error))?;
-            file.take(LIMIT)
+            file.take(LIMIT + 1)
                 .read_to_string(&mut text)
                 .map_err(|error| unreadable(place, error))?;
         }
@@ -36,10 +36,17 @@ pub fn secret(what: &str, file: Option<&Path>) -> Answer<Secret> {
         None => {
             let stdin = std::io::stdin().lock();
             stdin
-                .take(LIMIT)
+                .take(LIMIT + 1)
                 .read_to_string(&mut text)
                 .map_err(|error| unreadable("standard input".into(), error))?;
         }
+    }
+    if text.len() as u64 > LIMIT {
+        return Err(Failed::input(
+            "input_too_long",
+            format!("The {what} is longer than {} KiB.", LIMIT / 1024),
+            "Keep large data in a volume or a file.",
+        ));
     }
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| {
         line.strip_suffix('\r').unwrap_or(line)
@@ -74,4 +81,22 @@ pub fn confirm(question: &str) -> Answer<bool> {
         )
     })?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_refused_and_never_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let limit = usize::try_from(LIMIT).unwrap();
+        std::fs::write(&file, "a".repeat(limit - 1) + "\n").unwrap();
+        let read = secret("token", Some(&file)).unwrap();
+        assert_eq!(read.expose().len(), limit - 1);
+        std::fs::write(&file, "a".repeat(limit + 1)).unwrap();
+        let refused = secret("token", Some(&file)).unwrap_err();
+        assert_eq!(refused.failure.code, "input_too_long");
+    }
 }
