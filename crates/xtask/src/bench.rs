@@ -10,7 +10,11 @@ use crate::{
     setup::{self, Built},
 };
 use samples::Samples;
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Everything that was measured, in the workspace's folder.
 const REPORT: &str = "BENCHMARKS.md";
@@ -27,15 +31,18 @@ pub fn bench(quick: bool) -> Done {
         return works(&built, &practice);
     }
     say("Building and running the benchmarks");
-    let samples = measure(&built, &practice, &[])?;
+    measure(&built, &practice, &[])?;
     drop(practice);
+    write()
+}
 
-    let report = report::write(&samples);
+/// Writes the tables from what was measured last.
+pub fn write() -> Done {
+    let text = fs::read_to_string(samples())?;
+    let report = report::write(&Samples::read(&text).map_err(Trouble)?);
     println(&report.tables);
-    fs::write(
-        setup::root().join(REPORT),
-        format!("# Benchmarks\n\n{}", report.tables),
-    )?;
+    let tables = format!("# Benchmarks\n\n{}", report.tables);
+    fs::write(setup::root().join(REPORT), tables)?;
     let readme = setup::root().join("README.md");
     let text = fs::read_to_string(&readme)?;
     let shown = between_markers(&text, &report.summary)
@@ -48,21 +55,27 @@ pub fn bench(quick: bool) -> Done {
 /// Runs every measurement once on a practice cloud that runs already, judging no time.
 pub fn works(built: &Built, practice: &Practice) -> Done {
     say("Running every benchmark once");
-    measure(built, practice, &["--quick"]).map(|_| ())
+    measure(built, practice, &["--quick"])
 }
 
-fn measure(built: &Built, practice: &Practice, flags: &[&str]) -> Done<Samples> {
-    let folder = setup::target().join("bench");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("samples.jsonl");
+fn samples() -> PathBuf {
+    setup::target().join("bench/samples.jsonl")
+}
+
+fn measure(built: &Built, practice: &Practice, flags: &[&str]) -> Done {
+    // Those of a quick run are no numbers to be written down.
+    let file = match flags {
+        [] => samples(),
+        _ => setup::target().join("bench/quick.jsonl"),
+    };
+    fs::create_dir_all(setup::target().join("bench"))?;
     // What takes long happens on the server, where the agent is optimised as it is shipped. The
     // desktop's part is the one that the tests build, which can only be slower.
     let mut command = setup::cargo(&["bench", "--quiet", "--profile", "dev"]);
     command.args(["-p", "plimsoll-adapters", "--bench", "promises", "--"]);
     command.args(flags);
     environment(&mut command, built, practice, &file);
-    run(&mut command)?;
-    Samples::read(&fs::read_to_string(file)?).map_err(Trouble)
+    run(&mut command)
 }
 
 fn environment(command: &mut Command, built: &Built, practice: &Practice, samples: &Path) {

@@ -16,6 +16,7 @@ cargo xtask demo          the main job on the practice cloud, from nothing to a 
 cargo xtask test [NAME]   every test, with what it needs
 cargo xtask bench         what we promise about speed, measured and written to BENCHMARKS.md
   --quick                 everything once, to see that the measuring works
+  --write                 only the tables, from what was measured last
 cargo xtask setup         only install and build what is missing";
 
 fn main() -> ExitCode {
@@ -39,6 +40,7 @@ fn act(arguments: &[String]) -> Done {
         Some(("demo", [keep])) if keep == "--keep" => demo::demo(true),
         Some(("bench", [])) => bench::bench(false),
         Some(("bench", [quick])) if quick == "--quick" => bench::bench(true),
+        Some(("bench", [write])) if write == "--write" => bench::write(),
         Some(("setup", [])) => setup::packages().and_then(|()| setup::build()).map(|_| ()),
         _ => Err(Trouble(USAGE.to_owned())),
     }
