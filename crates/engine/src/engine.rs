@@ -92,8 +92,9 @@ impl Engine {
         if hash_of(&now) != plan.observed_hash {
             return Err(outdated(&plan, &now));
         }
+        let target = intent.target(&self.world).await?;
         let mut write = self.world.store.write().await?;
-        if let Some(job) = write.job_of_plan(&intent.target(), id).await? {
+        if let Some(job) = write.job_of_plan(&target, id).await? {
             return Err(EngineError::conflict(
                 "plan_approved",
                 "This plan was approved before, and a plan runs once.",
@@ -105,7 +106,7 @@ impl Engine {
         let job = NewJob {
             id: job_id,
             queue: intent.queue(),
-            target: intent.target(),
+            target,
             on_failure: intent.on_failure(),
         };
         enqueue(&mut write, &plan, &job).await?;

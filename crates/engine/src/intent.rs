@@ -18,6 +18,7 @@ use crate::{
 };
 use plimsoll_domain::{
     EnvironmentId, PlanId, ServerId, ServiceId, SnapshotId,
+    dns::Domain,
     job::{OnFailure, Queue},
     plan::hash_of,
 };
@@ -124,11 +125,14 @@ impl Intent {
     }
 
     /// What must not be worked on twice at once.
-    pub fn target(&self) -> String {
+    ///
+    /// # Errors
+    /// `not_found` when the domain that is to be removed is gone.
+    pub async fn target(&self, world: &World) -> Result<String> {
         let service = |environment: &EnvironmentId, service: &ServiceId| {
             format!("service:{service}@{environment}")
         };
-        match self {
+        Ok(match self {
             Intent::Provision(request) => format!("server:{}", request.name),
             Intent::Adopt(request) => format!("server:{}", request.name),
             Intent::Prepare { server_id }
@@ -153,8 +157,12 @@ impl Intent {
             Intent::RemoveService(request) => service(&request.environment_id, &request.service_id),
             Intent::RemoveEnvironment(request) => format!("environment:{}", request.environment_id),
             Intent::DomainAdd(request) => service(&request.environment_id, &request.service_id),
-            Intent::DomainRemove(request) => format!("domain:{}", request.domain_id),
-        }
+            // Every change of a service's names writes the whole list of its site.
+            Intent::DomainRemove(request) => {
+                let domain = world.store.need::<Domain>(&request.domain_id).await?;
+                service(&domain.environment_id, &domain.service_id)
+            }
+        })
     }
 
     /// What becomes of what is done when a later step fails.

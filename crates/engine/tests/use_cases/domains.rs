@@ -208,3 +208,34 @@ async fn a_plan_that_waited_in_line_is_not_run_over_what_was_done_meanwhile() {
     world.succeed(plan).await;
     assert_eq!(sites(), ["app.example.com", "www.example.com"]);
 }
+
+#[tokio::test]
+async fn names_of_one_service_are_added_and_removed_one_after_the_other() {
+    let world = World::new().await;
+    let (spot, request) = ready(&world).await;
+    world.deploy(spot).await;
+    let engine = &world.engine;
+    let plan = engine.plan_domain_add(request.clone()).await.unwrap();
+    world.succeed(plan).await;
+    let domain_id = engine.domain_named(&request.host).await.unwrap().id;
+    let second = DomainAddRequest {
+        host: HostName::parse("www.example.com").unwrap(),
+        ..request
+    };
+    let remove = engine.plan_domain_remove(DomainRemoveRequest { domain_id });
+    let remove = remove.await.unwrap();
+    let add = engine.plan_domain_add(second.clone()).await.unwrap();
+    let remove = engine.approve(remove.id).await.unwrap().id;
+    let add = engine.approve(add.id).await.unwrap().id;
+    let (removed, added) = tokio::join!(engine.run(remove), engine.run(add));
+    let (removed, added) = (removed.unwrap(), added.unwrap());
+    assert_eq!(removed.target, added.target);
+    assert_eq!(removed.status, JobStatus::Succeeded, "{:?}", removed.error);
+    // The later one was planned for a list of names that is no more.
+    assert_eq!(added.error.unwrap().code, "plan_outdated");
+    let plan = engine.plan_domain_add(second).await.unwrap();
+    world.succeed(plan).await;
+    world.hosts.with("10.0.0.1", |host| {
+        assert_eq!(host.sites["shop-production-web"].0, ["www.example.com"]);
+    });
+}
