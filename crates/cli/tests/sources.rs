@@ -1,0 +1,144 @@
+//! Where code comes from: a private git repository, an image, this machine's own Docker.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use plimsoll_lab::git::{GitHost, RepositoryName};
+use std::{fs, path::Path, process::Command};
+use support::{Desk, Live};
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {arguments:?}: {complaint}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn a_service_comes_from_git_an_image_or_a_local_build() {
+    let desk = Desk::new("sources");
+    let running = fs::read_to_string(desk.practice().join("running.json")).unwrap();
+    let running: serde_json::Value = serde_json::from_str(&running).unwrap();
+
+    // The first service is on the server from a folder; the others join it.
+    let app = desk.app("app", |text| text);
+    let Live { server, host, .. } = desk.live("sources", &app, &[]);
+
+    // A private repository: a branch, then a commit of it.
+    let name = RepositoryName::parse(&format!("ada/{}", desk.unique("repo"))).unwrap();
+    let hosted = GitHost::open(Path::new(running["git"].as_str().unwrap())).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let bare = runtime.block_on(hosted.create_repository(&name)).unwrap();
+    hosted.set_token(&name, Some("canary-of-git")).unwrap();
+    git(&app, &["init", "--quiet", "--initial-branch", "main"]);
+    git(&app, &["add", "."]);
+    git(&app, &["commit", "--quiet", "--message", "one"]);
+    let commit = git(&app, &["rev-parse", "HEAD"]);
+    git(&app, &["push", "--quiet", bare.to_str().unwrap(), "main"]);
+    let url = format!("{}/{name}.git", running["git_url"].as_str().unwrap());
+    let token = desk.folder().join("token");
+    fs::write(&token, "wrong\n").unwrap();
+    let from_git = [
+        "service",
+        "create",
+        "sources/git",
+        "--git",
+        &url,
+        "--branch",
+        "main",
+    ];
+    let token_file = ["--token-file", token.to_str().unwrap()];
+    let settings = ["--port", "8000", "--health-path", "/healthz"];
+    desk.ok(&[&from_git[..], &token_file, &settings].concat());
+    let (_, error) = desk.fails(&["deploy", "sources/production/git", "--yes"]);
+    assert_eq!(error["code"], "git_authentication", "{error}");
+    fs::write(&token, "canary-of-git\n").unwrap();
+    desk.ok(&[&["service", "update", "sources/git"][..], &token_file].concat());
+    desk.ok(&["deploy", "sources/production/git", "--yes"]);
+    let releases = desk.ok(&["release", "list", "sources/production/git"]);
+    assert_eq!(
+        releases[0]["provenance"]["commit"],
+        commit.as_str(),
+        "{releases}"
+    );
+    let (_, error) = desk.fails(&[
+        "deploy",
+        "sources/production/git",
+        "--branch",
+        "--upload-pack=id",
+        "--yes",
+    ]);
+    assert!(
+        !error["details"]["next_step"].as_str().unwrap().is_empty(),
+        "{error}"
+    );
+
+    // An image as it is, with a command of ours.
+    let image = [
+        "service",
+        "create",
+        "sources/image",
+        "--image",
+        "python:3.12-slim",
+    ];
+    let command = [
+        "--port",
+        "8000",
+        "--command",
+        "python3",
+        "-m",
+        "http.server",
+        "8000",
+        ";",
+    ];
+    desk.ok(&[&image[..], &command].concat());
+    desk.ok(&["deploy", "sources/production/image", "--yes"]);
+
+    // This machine's Docker builds, and only layers that the server lacks travel.
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    fs::create_dir_all(app.join("www")).unwrap();
+    fs::copy(
+        busybox.expect("busybox-static is part of the set-up"),
+        app.join("busybox"),
+    )
+    .unwrap();
+    fs::write(app.join("Dockerfile"), LOCAL).unwrap();
+    fs::write(app.join("www/healthz"), "ok").unwrap();
+    desk.ok(&["service", "update", "sources/web", "--build-on", "local"]);
+    for text in ["built here", "built here again"] {
+        fs::write(app.join("www/index.html"), text).unwrap();
+        let deploy = ["deploy", "sources/production/web", "--yes", "--json"];
+        let engine = running["engine_endpoint"].as_str().unwrap();
+        let output = desk
+            .command(&deploy)
+            .env("DOCKER_HOST", engine)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(desk.page(&host), text);
+    }
+
+    let status = desk.ok(&["status", "sources/production"]);
+    let services = status[0]["status"]["services"].as_array().unwrap();
+    assert_eq!(services.len(), 3, "{status}");
+    assert!(
+        services
+            .iter()
+            .all(|service| service["health"] == "healthy"),
+        "{status}"
+    );
+    desk.destroy(&server);
+}
+
+/// A site from nothing but BusyBox, so that this machine's engine needs no registry.
+const LOCAL: &str = "FROM scratch\nCOPY busybox /busybox\nCOPY www /www\n\
+    CMD [\"/busybox\", \"httpd\", \"-f\", \"-p\", \"8000\", \"-h\", \"/www\"]\n";
