@@ -86,8 +86,7 @@ impl Engine {
     /// since, nothing happens and the answer says what changed.
     pub async fn approve(&self, id: PlanId) -> Result<Receipt<JobId>> {
         let plan = self.plan(id).await?;
-        let intent: Intent = serde_json::from_value(plan.intent.clone())
-            .map_err(|error| EngineError::internal("internal", error.to_string()))?;
+        let intent = intent_of(&plan)?;
         let now = intent.observe(&self.world).await?;
         if hash_of(&now) != plan.observed_hash {
             return Err(outdated(&plan, &now));
@@ -102,6 +101,7 @@ impl Engine {
             .evidence([format!("job {job}")])
             .next_step("Look at that job, or make a new plan."));
         }
+        self.refuse_beside(&intent).await?;
         let job_id = JobId::mint(self.world.now(), self.world.entropy());
         let job = NewJob {
             id: job_id,
@@ -167,6 +167,9 @@ impl Engine {
 
     /// Tries the rest of a failed or cancelled job again.
     pub async fn retry(&self, id: JobId) -> Result<Job> {
+        let of = self.world.store.need::<Job>(&id).await?;
+        self.refuse_beside(&intent_of(&self.plan(of.plan_id).await?)?)
+            .await?;
         let job = self.runner().await?.retry(id).await?;
         self.noted("job.retry", job).await
     }
@@ -237,6 +240,11 @@ pub(crate) async fn still_as_planned(world: &World, id: JobId) -> PortResult<()>
         return Err(outdated(&plan, &now).into());
     }
     Ok(())
+}
+
+fn intent_of(plan: &Plan) -> Result<Intent> {
+    serde_json::from_value(plan.intent.clone())
+        .map_err(|error| EngineError::internal("internal", error.to_string()))
 }
 
 fn outdated(plan: &Plan, now: &serde_json::Value) -> EngineError {

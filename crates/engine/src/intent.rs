@@ -130,7 +130,7 @@ impl Intent {
     /// `not_found` when the domain that is to be removed is gone.
     pub async fn target(&self, world: &World) -> Result<String> {
         let service = |environment: &EnvironmentId, service: &ServiceId| {
-            format!("service:{service}@{environment}")
+            service_target(*environment, *service)
         };
         Ok(match self {
             Intent::Provision(request) => format!("server:{}", request.name),
@@ -155,7 +155,7 @@ impl Intent {
             Intent::Reconfigure(request) => service(&request.environment_id, &request.service_id),
             Intent::Rollback(request) => service(&request.environment_id, &request.service_id),
             Intent::RemoveService(request) => service(&request.environment_id, &request.service_id),
-            Intent::RemoveEnvironment(request) => format!("environment:{}", request.environment_id),
+            Intent::RemoveEnvironment(request) => environment_target(request.environment_id),
             Intent::DomainAdd(request) => service(&request.environment_id, &request.service_id),
             // Every change of a service's names writes the whole list of its site.
             Intent::DomainRemove(request) => {
@@ -187,6 +187,16 @@ impl Intent {
             | Intent::DomainRemove(_) => OnFailure::Undo,
         }
     }
+}
+
+/// The target of work on a service in an environment.
+pub(crate) fn service_target(environment: EnvironmentId, service: ServiceId) -> String {
+    format!("service:{service}@{environment}")
+}
+
+/// The target of work on an environment as a whole.
+pub(crate) fn environment_target(environment: EnvironmentId) -> String {
+    format!("environment:{environment}")
 }
 
 fn seen(observed: impl Serialize) -> Result<Value> {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod action;
+mod apart;
 pub mod audit;
 mod deploy;
 mod domains;

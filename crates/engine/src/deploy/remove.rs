@@ -63,7 +63,14 @@ impl Engine {
     }
 
     /// Plans to remove all services of an environment from its servers, and then the environment.
+    ///
+    /// # Errors
+    /// `environment_busy` while a job on one of these services is not over: it could end after the
+    /// removal and leave what runs in an environment that is no more.
     pub async fn plan_remove_environment(&self, request: RemoveEnvironmentRequest) -> Result<Plan> {
+        self.find_the_dead().await?;
+        let intent = Intent::RemoveEnvironment(request.clone());
+        self.refuse_beside(&intent).await?;
         let observed = observe_environment(&self.world, &request).await?;
         let mut steps = Steps::default();
         let environment = self
@@ -88,8 +95,7 @@ impl Engine {
             steps: steps.finish(),
             notices: notices(request.volumes),
         };
-        self.save_plan(&Intent::RemoveEnvironment(request), &observed, prepared)
-            .await
+        self.save_plan(&intent, &observed, prepared).await
     }
 }
 

@@ -342,3 +342,42 @@ async fn a_removed_service_runs_nowhere() {
         .await;
     assert!(world.engine.environments(project).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_environment_is_not_removed_beside_a_job_on_one_of_its_services() {
+    let world = World::new().await;
+    let spot = one(&world).await;
+    world.deploy(spot).await;
+    let engine = &world.engine;
+    let request = plimsoll_engine::RemoveEnvironmentRequest {
+        environment_id: spot.environment,
+        volumes: false,
+    };
+    let removal = engine.plan_remove_environment(request.clone()).await;
+    let removal = removal.unwrap();
+    let deployment = world.plan_deploy(spot).await.unwrap();
+    let late = world.plan_deploy(spot).await.unwrap();
+    let job = engine.approve(deployment.id).await.unwrap().id;
+    for error in [
+        engine.approve(removal.id).await.unwrap_err(),
+        engine.plan_remove_environment(request).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.code(), error.kind()),
+            ("environment_busy", Kind::Conflict)
+        );
+        assert!(
+            error.failure().evidence[0].contains(&job.to_string()),
+            "{error:?}"
+        );
+    }
+    assert_eq!(engine.run(job).await.unwrap().status, JobStatus::Succeeded);
+    // Nor is anything deployed into an environment whose removal is in line.
+    let removing = engine.approve(removal.id).await.unwrap().id;
+    let error = engine.approve(late.id).await.unwrap_err();
+    assert_eq!(error.code(), "environment_busy");
+    assert!(error.failure().evidence[0].contains(&removing.to_string()));
+    let removed = engine.run(removing).await.unwrap();
+    assert_eq!(removed.status, JobStatus::Succeeded, "{:?}", removed.error);
+    assert_eq!(world.serves(A), None);
+}

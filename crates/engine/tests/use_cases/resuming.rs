@@ -159,3 +159,22 @@ async fn a_cancelled_deployment_changes_nothing() {
     assert_eq!(job.status, JobStatus::Cancelled, "{:?}", job.error);
     assert_eq!(world.serves("10.0.0.1"), before);
 }
+
+#[tokio::test]
+async fn an_environment_is_not_removed_while_a_deployment_in_it_is_cut_off() {
+    let mut world = World::new().await;
+    let (spot, id) = approved_deployment(&world).await;
+    cut(&mut world, id, "ask deploy").await;
+    let request = plimsoll_engine::RemoveEnvironmentRequest {
+        environment_id: spot.environment,
+        volumes: false,
+    };
+    let remove = || world.engine.plan_remove_environment(request.clone());
+    let error = remove().await.unwrap_err();
+    assert_eq!(error.code(), "environment_busy");
+    assert!(error.failure().evidence[0].contains("interrupted"));
+    world.engine.undo(id).await.unwrap();
+    world.engine.run(id).await.unwrap();
+    world.succeed(remove().await.unwrap()).await;
+    assert_eq!(world.serves("10.0.0.1"), None);
+}
