@@ -10,7 +10,14 @@ mod support;
 
 use plimsoll_engine::Patience;
 use serde_json::{Value, json};
-use std::{cell::Cell, collections::BTreeSet, fs, path::PathBuf, thread::sleep, time::Duration};
+use std::{
+    cell::Cell,
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 use support::{Desk, ZONE, begins, eventually, heard, witness::Witness};
 
 /// How long the release command of these tests takes, s: time to get in between.
@@ -144,7 +151,7 @@ impl Stage {
     /// be gone back to.
     fn settled(&self, what: &str) {
         let mut last = String::new();
-        let settled = || {
+        let mut settled = || {
             let status = self.status();
             let kept: BTreeSet<String> = status["kept"]
                 .as_array()
@@ -178,10 +185,9 @@ impl Stage {
                 && (1..=2).contains(&containers.len())
                 && secrets.lines().count() <= containers.len()
         };
-        let limit = std::time::Instant::now() + Duration::from_secs(40);
-        let mut settled = settled;
+        let limit = Instant::now() + Duration::from_secs(40);
         while !settled() {
-            if std::time::Instant::now() > limit {
+            if Instant::now() > limit {
                 panic!("{what}: the server does not settle: {last}");
             }
             sleep(Duration::from_millis(500));
