@@ -53,13 +53,7 @@ pub fn demo(keep: bool) -> Done {
             "10",
         ];
         let service = ["service", "create", "hello/web", "--folder", &folder];
-        demo.call(
-            &[
-                &service[..],
-                &["--port", "8000", "--health-path", "/healthz"],
-            ]
-            .concat(),
-        )?;
+        demo.call(&[&service[..], &settings].concat())?;
         demo.call(&["deploy", WEB, "--yes"])
     })?;
     steps.time("give it a domain with HTTPS", || {

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Debian and Ubuntu packages by what they bring, checked through one program each.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 22] = [
     ("docker.io", "dockerd"),
     ("iptables", "iptables"),
     ("nftables", "nft"),
@@ -25,6 +25,12 @@ const PACKAGES: [(&str, &str); 16] = [
     ("dbus", "dbus-run-session"),
     ("gnome-keyring", "gnome-keyring-daemon"),
     ("gcc", "cc"),
+    ("musl-tools", "musl-gcc"),
+    ("nginx-light", "nginx"),
+    ("openssl", "openssl"),
+    ("curl", "curl"),
+    ("e2fsprogs", "mkfs.ext4"),
+    ("python3", "python3"),
 ];
 
 /// The target of what runs on servers: static, so that any distribution carries it.
@@ -98,15 +104,58 @@ pub fn packages() -> Done {
         command
             .args(["-qq", "-o", "DPkg::Lock::Timeout=600"])
             .args(arguments);
-        // Installation must not start services of its own: no port opens that nobody asked for.
-        command.env("RUNLEVEL", "1");
         command.stdout(std::process::Stdio::null());
         run(&mut command)
     };
     apt(&["update"])?;
+    let _quiet = NoServices::begin(sudo)?;
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(&missing);
     apt(&arguments)
+}
+
+/// While it stands, packages that are installed start no services: no port opens that nobody
+/// asked for (invoke-rc.d(8), policy-rc.d).
+struct NoServices {
+    sudo: bool,
+    ours: bool,
+}
+
+impl NoServices {
+    const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+    fn begin(sudo: bool) -> Done<Self> {
+        let ours = !Path::new(Self::POLICY).exists();
+        let guard = Self { sudo, ours };
+        if ours {
+            let draft = target().join("policy-rc.d");
+            std::fs::create_dir_all(target())?;
+            std::fs::write(&draft, "#!/bin/sh\nexit 101\n")?;
+            let install = ["-m", "755"];
+            run(guard
+                .command("install")
+                .args(install)
+                .arg(&draft)
+                .arg(Self::POLICY))?;
+        }
+        Ok(guard)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(if self.sudo { "sudo" } else { "env" });
+        command.arg(program);
+        command
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours
+            && let Err(trouble) = run(self.command("rm").arg(Self::POLICY))
+        {
+            say(format!("{} stays behind: {trouble}", Self::POLICY));
+        }
+    }
 }
 
 /// Builds the command and the agent.
@@ -132,6 +181,13 @@ pub fn build() -> Done<Built> {
             .join("agent")
             .join("plimsoll-agent"),
     })
+}
+
+/// Builds what the agent's own tests run: its debug binary, which can be crashed on purpose.
+pub fn build_agent_for_tests() -> Done {
+    say("Building the agent for its own tests");
+    let parts = ["--target", AGENT_TARGET, "--bins", "--examples"];
+    run(cargo(&["build", "--quiet", "-p", "plimsoll-agent"]).args(parts))
 }
 
 /// A Python with the official clients of both clouds, in a folder of its own.

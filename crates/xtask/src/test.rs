@@ -12,6 +12,7 @@ pub fn test(filter: &[String]) -> Done {
     let began = Instant::now();
     setup::packages()?;
     let built = setup::build()?;
+    setup::build_agent_for_tests()?;
     let python = setup::python()?;
     let practice = Practice::start(&built, "test")?;
 
@@ -26,7 +27,7 @@ pub fn test(filter: &[String]) -> Done {
             setup::target().join("practice-cache"),
         )
         .env("PLIMSOLL_AGENT", &built.agent)
-        .env("PLIMSOLL_BIN", &built.plimsoll);
+        .env("PLIMSOLL_AGENT_TEST", setup::target().join("agent-test"));
     if let Some(python) = &python {
         command.env("PLIMSOLL_SDK_PYTHON", python);
     } else {
