@@ -62,6 +62,16 @@ impl Write {
         Ok(())
     }
 
+    /// Forgets a setting of this device; `Ok` when there is none.
+    pub async fn forget_setting(&mut self, name: &str) -> Result<()> {
+        sqlx::query("DELETE FROM settings WHERE name = ?1")
+            .bind(name)
+            .execute(&mut *self.transaction)
+            .await
+            .map_err(doing("forget a setting"))?;
+        Ok(())
+    }
+
     /// A setting of this device as this transaction sees it.
     pub async fn setting(&mut self, name: &str) -> Result<Option<String>> {
         sqlx::query_scalar("SELECT value FROM settings WHERE name = ?1")

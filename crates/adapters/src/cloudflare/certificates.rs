@@ -73,6 +73,20 @@ pub(super) async fn issue(
         .map_err(|answer| errors::refusal(session, &call, &answer))
 }
 
+/// The good certificate that a request got earlier; `None` also when the account no longer has a
+/// zone that holds its names.
+pub(super) async fn find(
+    session: &Session,
+    hosts: &[String],
+    csr_pem: &str,
+) -> PortResult<Option<IssuedCertificate>> {
+    let zones = list::zones(session).await?;
+    match zone_of(&zones, hosts) {
+        Some(zone) => issued(session, &zone.id, hosts, csr_pem).await,
+        None => Ok(None),
+    }
+}
+
 /// Revokes a certificate; one that is gone or revoked already is fine.
 pub(super) async fn revoke(session: &Session, id: &str) -> PortResult<()> {
     let call = Call::delete(

@@ -139,6 +139,15 @@ impl Zones for Cloudflare {
         certificates::issue(&self.session(account).await?, hosts, csr_pem, validity_days).await
     }
 
+    async fn origin_certificate(
+        &self,
+        account: &ProviderAccount,
+        hosts: &[String],
+        csr_pem: &str,
+    ) -> PortResult<Option<IssuedCertificate>> {
+        certificates::find(&self.session(account).await?, hosts, csr_pem).await
+    }
+
     async fn revoke_origin_certificate(
         &self,
         account: &ProviderAccount,

@@ -166,9 +166,11 @@ impl DomainAction {
     pub(crate) async fn undo(&self, world: &World, context: &StepContext) -> PortResult<()> {
         match self {
             DomainAction::Record { domain } => list::delete(world, domain.id).await.map(drop),
-            DomainAction::Issue { certificate_id, .. } => {
-                certificate::revoke(world, *certificate_id).await.map(drop)
-            }
+            DomainAction::Issue {
+                account_id,
+                certificate_id,
+                hosts,
+            } => certificate::take_back(world, *account_id, *certificate_id, hosts).await,
             DomainAction::Attach {
                 domain_ids, before, ..
             } => certificate::attach(world, domain_ids, *before)

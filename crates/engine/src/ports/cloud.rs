@@ -322,7 +322,8 @@ pub trait Zones: Send + Sync {
         zone_id: &str,
         mode: SslMode,
     ) -> PortResult<()>;
-    /// Has the Origin CA sign a request for names in own zones.
+    /// Has the Origin CA sign a request for names in own zones. A request that was signed before
+    /// gets the certificate of then, while that is good.
     async fn issue_origin_certificate(
         &self,
         account: &ProviderAccount,
@@ -330,6 +331,13 @@ pub trait Zones: Send + Sync {
         csr_pem: &str,
         validity_days: u32,
     ) -> PortResult<IssuedCertificate>;
+    /// The good Origin CA certificate that this request for these names got, if it got one.
+    async fn origin_certificate(
+        &self,
+        account: &ProviderAccount,
+        hosts: &[String],
+        csr_pem: &str,
+    ) -> PortResult<Option<IssuedCertificate>>;
     /// Revokes an Origin CA certificate; `Ok` when it is gone already.
     async fn revoke_origin_certificate(
         &self,

@@ -17,6 +17,8 @@ pub struct State {
     pub records: Vec<DnsRecord>,
     pub ssl: Option<SslMode>,
     pub certificates: Vec<String>,
+    /// Signing requests and the ids of the certificates that they got.
+    pub signed: Vec<(String, String)>,
     pub next: u64,
 }
 
@@ -27,6 +29,19 @@ pub struct FakeCloud {
 }
 
 impl FakeCloud {
+    fn certificate(id: String, hosts: &[String], days: u32) -> IssuedCertificate {
+        IssuedCertificate {
+            id,
+            chain_pem: format!("chain for {}", hosts.join(",")),
+            expires_at: Timestamp::from_millis(1_790_000_000_000 + i64::from(days) * 86_400_000),
+        }
+    }
+    /// The certificate that a request got, while it is not revoked.
+    fn signed(state: &State, request: &str) -> Option<String> {
+        let mut all = state.signed.iter();
+        let (_, id) = all.find(|(r, id)| r == request && state.certificates.contains(id))?;
+        Some(id.clone())
+    }
     fn mint(state: &mut State) -> u64 {
         state.next += 1;
         state.next
@@ -277,21 +292,38 @@ impl Zones for FakeCloud {
         &self,
         _: &ProviderAccount,
         hosts: &[String],
-        _: &str,
+        request: &str,
         days: u32,
     ) -> PortResult<IssuedCertificate> {
         let call = self.faults.enter("issue_origin_certificate").await?;
         let id = {
             let mut state = self.state.lock().unwrap();
-            let id = Self::mint(&mut state).to_string();
-            state.certificates.push(id.clone());
-            id
+            match Self::signed(&state, request) {
+                Some(id) => id,
+                None => {
+                    let id = Self::mint(&mut state).to_string();
+                    state.certificates.push(id.clone());
+                    state.signed.push((request.to_owned(), id.clone()));
+                    id
+                }
+            }
         };
-        call.answer(IssuedCertificate {
-            id,
-            chain_pem: format!("chain for {}", hosts.join(",")),
-            expires_at: Timestamp::from_millis(1_790_000_000_000 + i64::from(days) * 86_400_000),
-        })
+        // Here it is signed, and nobody has heard of it.
+        self.faults
+            .enter("answer of the origin ca")
+            .await?
+            .answer(())?;
+        call.answer(Self::certificate(id, hosts, days))
+    }
+    async fn origin_certificate(
+        &self,
+        _: &ProviderAccount,
+        hosts: &[String],
+        request: &str,
+    ) -> PortResult<Option<IssuedCertificate>> {
+        let call = self.faults.enter("origin_certificate").await?;
+        let id = Self::signed(&self.state.lock().unwrap(), request);
+        call.answer(id.map(|id| Self::certificate(id, hosts, 30)))
     }
     async fn revoke_origin_certificate(&self, _: &ProviderAccount, id: &str) -> PortResult<()> {
         let call = self.faults.enter("revoke_origin_certificate").await?;

@@ -158,10 +158,12 @@ impl Keys for FakeKeys {
         ))
     }
     fn signing_request(&self, hosts: &[String]) -> PortResult<(Secret, String)> {
-        let number = self.0.fetch_add(1, Ordering::SeqCst);
+        // No two requests of all processes are the same.
+        static REQUESTS: AtomicU64 = AtomicU64::new(0);
+        let number = REQUESTS.fetch_add(1, Ordering::SeqCst);
         Ok((
             Secret::new(format!("certificate-key-{number}-canary")),
-            format!("CSR for {}", hosts.join(",")),
+            format!("CSR {number} for {}", hosts.join(",")),
         ))
     }
 }

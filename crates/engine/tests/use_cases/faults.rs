@@ -121,6 +121,7 @@ async fn a_domain_that_fails_at_any_call_leaves_the_zone_as_it_was() {
             assert_eq!(job.status, JobStatus::Failed, "{fault:?} {calls:?}");
             let state = world.cloud.state.lock().unwrap();
             assert!(state.records.is_empty(), "{fault:?}");
+            assert!(state.certificates.is_empty(), "{fault:?} {calls:?}");
             let mode = state
                 .ssl
                 .unwrap_or(plimsoll_engine::ports::SslMode::Flexible);

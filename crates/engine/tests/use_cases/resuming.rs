@@ -1,6 +1,7 @@
 //! The process ends in the middle of a call; the next one resumes or undoes.
 
 use crate::{
+    domains,
     fakes::Faults,
     world::{Spot, World, name},
 };
@@ -177,4 +178,40 @@ async fn an_environment_is_not_removed_while_a_deployment_in_it_is_cut_off() {
     world.engine.run(id).await.unwrap();
     world.succeed(remove().await.unwrap()).await;
     assert_eq!(world.serves("10.0.0.1"), None);
+}
+
+#[tokio::test]
+async fn a_certificate_whose_answer_was_lost_is_adopted_or_revoked_and_not_issued_twice() {
+    for undo in [false, true] {
+        let mut world = World::new().await;
+        let (spot, request) = domains::ready(&world).await;
+        world.deploy(spot).await;
+        let plan = world.engine.plan_domain_add(request).await.unwrap();
+        let id = world.engine.approve(plan.id).await.unwrap().id;
+        cut(&mut world, id, "answer of the origin ca").await;
+        let issued = world.cloud.state.lock().unwrap().certificates.clone();
+        assert_eq!(issued.len(), 1);
+        if undo {
+            world.engine.undo(id).await.unwrap();
+        } else {
+            world.engine.resume(id).await.unwrap();
+        }
+        let job = world.engine.run(id).await.unwrap();
+        let state = world.cloud.state.lock().unwrap();
+        assert_eq!(state.signed.len(), 1, "one request, one certificate");
+        if undo {
+            assert_eq!(job.status, JobStatus::Cancelled, "{:?}", job.error);
+            assert!(state.certificates.is_empty());
+            continue;
+        }
+        assert_eq!(job.status, JobStatus::Succeeded, "{:?}", job.error);
+        assert_eq!(state.certificates, issued);
+        // The key that serves is the one that was signed.
+        let number = state.signed[0].0.split(' ').nth(1).unwrap();
+        world.hosts.with("10.0.0.1", |host| {
+            let (_, key) = &host.sites["shop-production-web"];
+            let signed = format!("certificate-key-{number}-canary");
+            assert!(key.as_ref().unwrap().contains(&signed), "{key:?}");
+        });
+    }
 }
