@@ -11,46 +11,49 @@ use crate::{
 };
 use plimsoll_protocol::{Envelope, Hello, PROTOCOL_VERSION, Reply, Request, install};
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     io::{BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::Path,
     time::{Duration, Instant},
 };
 
-/// There while an upgrade has not proved well.
-const MARK: &str = "upgrading";
 const UNIT: &str = "plimsoll-agent.service";
 
 /// Installs this binary.
 pub async fn install() -> Result<()> {
     let settings = Settings::from_env();
     disk::folder(&settings.state, 0o700)?;
+    let Some(_alone) = alone(&settings)? else {
+        return Err(AgentError::refused(
+            "agent_installing",
+            "another installation of the agent is under way",
+            "Wait a minute and try again.",
+        ));
+    };
     let hash = binary_hash()?;
-    write_units().await?;
-    let mark = settings.state.join(MARK);
-    let present = Path::new(install::BINARY);
-    let had_one = present.exists();
+    write_units(&settings).await?;
+    let had_one = settings.binary.exists();
     if had_one {
         // An upgrade that was cut off left a binary that nobody saw well: the one before it stays
         // the one to go back to.
-        if !mark.exists() {
-            replace(present, Path::new(install::PREVIOUS))?;
+        if !settings.upgrading.exists() {
+            replace(&settings.binary, &settings.previous)?;
         }
-        disk::write_whole(&mark, 0o600, hash.as_bytes())?;
+        disk::write_whole(&settings.upgrading, 0o600, hash.as_bytes())?;
     }
-    replace(Path::new("/proc/self/exe"), present)?;
-    disk::remove_file(Path::new(install::NEW))?;
+    replace(Path::new("/proc/self/exe"), &settings.binary)?;
+    disk::remove_file(&settings.new)?;
     let failure = match systemctl("start the new agent", &["restart", UNIT]).await {
         Err(error) => error,
-        Ok(()) if answers(&settings.socket, Some(&hash)).await => {
-            return disk::remove_file(&mark);
+        Ok(()) if answers(&settings, Some(&hash)).await => {
+            return disk::remove_file(&settings.upgrading);
         }
         Ok(()) => AgentError::refused(
             "agent_silent",
             format!(
                 "the new agent did not answer within {} s",
-                install::ANSWER_WITHIN_MS / 1000
+                settings.answer_within_ms.div_ceil(1_000)
             ),
             "Read `journalctl -u plimsoll-agent` on the server.",
         ),
@@ -58,11 +61,11 @@ pub async fn install() -> Result<()> {
     if !had_one {
         return Err(failure);
     }
-    take_over(&mark)?;
+    take_over(&settings)?;
     if let Err(error) = systemctl("start the former agent", &["restart", UNIT]).await {
         return Err(failure.with_evidence([error.to_string()]));
     }
-    let former = answers(&settings.socket, None).await;
+    let former = answers(&settings, None).await;
     Err(failure.with_evidence([format!(
         "the former agent {}",
         if former {
@@ -73,35 +76,59 @@ pub async fn install() -> Result<()> {
     )]))
 }
 
-/// After a reboot in the middle of an upgrade: nobody saw the new binary well.
-pub fn settle(settings: &Settings) -> Result<()> {
-    let mark = settings.state.join(MARK);
-    if mark.exists() {
-        take_over(&mark)
-    } else {
-        Ok(())
+/// What the former binary does before the agent is started: takes its place back when an upgrade
+/// ended with its process or its machine, because nobody saw the new binary well.
+pub fn settle() -> Result<()> {
+    let settings = Settings::from_env();
+    // The installation that restarts the agent is alive and looks after it itself.
+    let Some(_alone) = alone(&settings)? else {
+        return Ok(());
+    };
+    if settings.upgrading.exists() {
+        take_over(&settings)?;
+    }
+    Ok(())
+}
+
+/// Keeps other installations away until it is dropped; `None` when there is one. The kernel gives
+/// the place free when a process ends, however it ends.
+fn alone(settings: &Settings) -> Result<Option<File>> {
+    let path = settings.state.join("install.lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(AgentError::file("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(AgentError::file("lock", &path)(source)),
     }
 }
 
-fn take_over(mark: &Path) -> Result<()> {
-    replace(Path::new(install::PREVIOUS), Path::new(install::BINARY))?;
-    disk::remove_file(mark)
+fn take_over(settings: &Settings) -> Result<()> {
+    replace(&settings.previous, &settings.binary)?;
+    disk::remove_file(&settings.upgrading)
 }
 
 fn replace(from: &Path, to: &Path) -> Result<()> {
     disk::copy_whole(from, to, 0o755)
 }
 
-async fn write_units() -> Result<()> {
+async fn write_units(settings: &Settings) -> Result<()> {
     let mut changed = false;
     for (path, text) in [
         (install::AGENT_UNIT_PATH, install::AGENT_UNIT),
         (install::PREPARE_UNIT_PATH, install::PREPARE_UNIT),
+        (install::SETTLE_UNIT_PATH, install::SETTLE_UNIT),
     ] {
-        if fs::read_to_string(path).is_ok_and(|present| present == text) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let path = settings.units.join(name);
+        if fs::read_to_string(&path).is_ok_and(|present| present == text) {
             continue;
         }
-        disk::write_whole(Path::new(path), 0o644, text.as_bytes())?;
+        disk::write_whole(&path, 0o644, text.as_bytes())?;
         changed = true;
     }
     if changed {
@@ -118,10 +145,10 @@ async fn systemctl(doing: &str, arguments: &[&str]) -> Result<()> {
 }
 
 /// Asks until the agent answers, with this hash when one is named.
-async fn answers(socket: &Path, hash: Option<&str>) -> bool {
+async fn answers(settings: &Settings, hash: Option<&str>) -> bool {
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(install::ANSWER_WITHIN_MS) {
-        let found = hello(socket).ok().flatten();
+    while begun.elapsed() < Duration::from_millis(settings.answer_within_ms) {
+        let found = hello(&settings.socket).ok().flatten();
         if found.is_some_and(|hello| hash.is_none_or(|hash| hello.binary_hash == hash)) {
             return true;
         }

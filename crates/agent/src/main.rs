@@ -40,6 +40,7 @@ const USAGE: &str = "\
 usage: plimsoll-agent serve      answer requests on the agent's socket
        plimsoll-agent prepare    put secrets into memory before Docker starts
        plimsoll-agent install    take the installed agent's place, or give it back
+       plimsoll-agent settle     take the place back from an upgrade that was cut off
        plimsoll-agent init -- …  first process of a container with secrets
        plimsoll-agent --version | --hash
 ";
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Some("--hash") => end(agent::binary_hash().map(|hash| say(&hash)).map(drop)),
         Some("prepare") => end(prepare()),
         Some("install") => end(runtime().and_then(|runtime| runtime.block_on(install::install()))),
+        Some("settle") => end(install::settle()),
         Some("serve") => end(serve()),
         _ => {
             eprint!("{USAGE}");
@@ -93,7 +95,6 @@ fn prepare() -> Result<()> {
     let settings = Settings::from_env();
     disk::folder(&settings.state, 0o700)?;
     disk::folder(&settings.run, 0o755)?;
-    install::settle(&settings)?;
     let secrets = secrets::Secrets::new(&settings);
     secrets.prepare()?;
     secrets.restore_all()

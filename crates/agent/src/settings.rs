@@ -1,5 +1,6 @@
 //! Where the agent keeps and finds things. Tests move everything under another root.
 
+use plimsoll_protocol::install;
 use std::{
     env,
     path::{Path, PathBuf},
@@ -20,6 +21,18 @@ pub struct Settings {
     pub docker: PathBuf,
     /// The socket that the agent listens on.
     pub socket: PathBuf,
+    /// The binary that runs, the one before it, and the one that is to run.
+    pub binary: PathBuf,
+    /// See [`Settings::binary`].
+    pub previous: PathBuf,
+    /// See [`Settings::binary`].
+    pub new: PathBuf,
+    /// There while a new binary has not proved well.
+    pub upgrading: PathBuf,
+    /// systemd's folder for units: `/etc/systemd/system`.
+    pub units: PathBuf,
+    /// How long a new agent may take until it answers, ms.
+    pub answer_within_ms: u64,
     /// How long a held deployment waits for a sign of life before it reverts, ms.
     pub hold_ms: u64,
 }
@@ -27,10 +40,26 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings from the environment: `PLIMSOLL_ROOT` moves all paths,
     /// `PLIMSOLL_DOCKER_SOCKET` names Docker's socket, `PLIMSOLL_HOLD_MS` the patience with a held
-    /// deployment.
+    /// deployment, `PLIMSOLL_ANSWER_WITHIN_MS` that with a new agent.
     pub fn from_env() -> Self {
         let root = env::var_os("PLIMSOLL_ROOT").map(PathBuf::from);
-        let at = |path: &str| match &root {
+        let usual = Self::under(root.as_deref());
+        let patience = |name: &str, usual: u64| {
+            let named = env::var(name).ok().and_then(|text| text.parse().ok());
+            named.unwrap_or(usual)
+        };
+        Self {
+            docker: env::var_os("PLIMSOLL_DOCKER_SOCKET")
+                .map_or_else(|| PathBuf::from("/var/run/docker.sock"), PathBuf::from),
+            hold_ms: patience("PLIMSOLL_HOLD_MS", usual.hold_ms),
+            answer_within_ms: patience("PLIMSOLL_ANSWER_WITHIN_MS", usual.answer_within_ms),
+            ..usual
+        }
+    }
+
+    /// The usual settings, with all paths under another root when one is named.
+    pub fn under(root: Option<&Path>) -> Self {
+        let at = |path: &str| match root {
             Some(root) => root.join(path.trim_start_matches('/')),
             None => PathBuf::from(path),
         };
@@ -38,14 +67,16 @@ impl Settings {
             state: at("/var/lib/plimsoll"),
             run: at("/run/plimsoll"),
             nginx: at("/etc/nginx"),
-            nginx_conf: root.as_ref().map(|_| at("/etc/nginx/nginx.conf")),
-            docker: env::var_os("PLIMSOLL_DOCKER_SOCKET")
-                .map_or_else(|| PathBuf::from("/var/run/docker.sock"), PathBuf::from),
+            nginx_conf: root.map(|_| at("/etc/nginx/nginx.conf")),
+            docker: at("/var/run/docker.sock"),
             socket: at(plimsoll_protocol::SOCKET_PATH),
-            hold_ms: env::var("PLIMSOLL_HOLD_MS")
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(plimsoll_protocol::HOLD_EXPIRY_MS),
+            binary: at(install::BINARY),
+            previous: at(install::PREVIOUS),
+            new: at(install::NEW),
+            upgrading: at(install::UPGRADING),
+            units: at("/etc/systemd/system"),
+            answer_within_ms: install::ANSWER_WITHIN_MS,
+            hold_ms: plimsoll_protocol::HOLD_EXPIRY_MS,
         }
     }
 

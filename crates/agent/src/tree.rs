@@ -131,18 +131,6 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn settings(root: &Path) -> Settings {
-        Settings {
-            state: root.join("state"),
-            run: root.join("run"),
-            nginx: root.join("nginx"),
-            nginx_conf: None,
-            docker: root.join("docker.sock"),
-            socket: root.join("agent.sock"),
-            hold_ms: 1000,
-        }
-    }
-
     fn put(
         store: &ContextStore,
         key: &ServiceKey,
@@ -204,7 +192,7 @@ mod tests {
                 }), 1..5)
         ) {
             let root = tempfile::tempdir().unwrap();
-            let store = ContextStore::new(&settings(root.path()));
+            let store = ContextStore::new(&Settings::under(Some(root.path())));
             let name = |text| Name::parse(text).unwrap();
             let key = ServiceKey { project: name("p"), environment: name("e"), service: name("s") };
             for (top, deep) in versions {

@@ -5,7 +5,11 @@
 //! runs [`install`]. From there on the server does it alone, so a cut connection leaves nothing
 //! half-done: the former binary stays as [`PREVIOUS`], the new one is moved into place and started,
 //! and unless it answers within [`ANSWER_WITHIN_MS`] with its own hash, the former one takes over
-//! again and the command ends with a failure. After a reboot in the middle the former one starts.
+//! again and the command ends with a failure.
+//!
+//! An installation that ended with its process or its machine leaves [`UPGRADING`]. Before the agent
+//! is started the next time, the *former* binary finds it and takes its place back ([`SETTLE_UNIT`]):
+//! the new one may be unable to run at all, so nothing depends on it.
 
 /// Where the agent's binaries lie.
 pub const FOLDER: &str = "/usr/local/lib/plimsoll";
@@ -15,6 +19,8 @@ pub const BINARY: &str = "/usr/local/lib/plimsoll/plimsoll-agent";
 pub const NEW: &str = "/usr/local/lib/plimsoll/plimsoll-agent.new";
 /// The one before, which takes over when the present one does not answer.
 pub const PREVIOUS: &str = "/usr/local/lib/plimsoll/plimsoll-agent.previous";
+/// There while a new binary has not proved well.
+pub const UPGRADING: &str = "/var/lib/plimsoll/upgrading";
 /// How long a new agent may take until it answers, ms.
 pub const ANSWER_WITHIN_MS: u64 = 60_000;
 
@@ -22,13 +28,15 @@ pub const ANSWER_WITHIN_MS: u64 = 60_000;
 pub const AGENT_UNIT_PATH: &str = "/etc/systemd/system/plimsoll-agent.service";
 /// The unit that puts secrets into memory before Docker starts containers.
 pub const PREPARE_UNIT_PATH: &str = "/etc/systemd/system/plimsoll-prepare.service";
+/// The unit by which the former binary ends an upgrade that nobody looks after any more.
+pub const SETTLE_UNIT_PATH: &str = "/etc/systemd/system/plimsoll-settle.service";
 
 /// Text of [`AGENT_UNIT_PATH`].
 pub const AGENT_UNIT: &str = "\
 [Unit]
 Description=Plimsoll agent
-After=network.target docker.service plimsoll-prepare.service
-Wants=docker.service plimsoll-prepare.service
+After=network.target docker.service plimsoll-settle.service plimsoll-prepare.service
+Wants=docker.service plimsoll-settle.service plimsoll-prepare.service
 StartLimitIntervalSec=0
 
 [Service]
@@ -47,7 +55,8 @@ WantedBy=multi-user.target
 pub const PREPARE_UNIT: &str = "\
 [Unit]
 Description=Secrets of Plimsoll's services, into memory
-After=local-fs.target
+After=local-fs.target plimsoll-settle.service
+Wants=plimsoll-settle.service
 Before=docker.service
 
 [Service]
@@ -57,6 +66,18 @@ ExecStart=/usr/local/lib/plimsoll/plimsoll-agent prepare
 
 [Install]
 WantedBy=multi-user.target docker.service
+";
+
+/// Text of [`SETTLE_UNIT_PATH`].
+pub const SETTLE_UNIT: &str = "\
+[Unit]
+Description=Plimsoll agent: back to the former one after an upgrade that was cut off
+After=local-fs.target
+ConditionPathExists=/var/lib/plimsoll/upgrading
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/plimsoll/plimsoll-agent.previous settle
 ";
 
 /// The argument vector that makes the folder for the upload; as root.
@@ -98,6 +119,8 @@ mod tests {
     fn the_units_start_the_binary_that_is_installed() {
         assert!(AGENT_UNIT.contains(&format!("ExecStart={BINARY} serve")));
         assert!(PREPARE_UNIT.contains(&format!("ExecStart={BINARY} prepare")));
+        assert!(SETTLE_UNIT.contains(&format!("ExecStart={PREVIOUS} settle")));
+        assert!(SETTLE_UNIT.contains(&format!("ConditionPathExists={UPGRADING}\n")));
         assert!(NEW.starts_with(FOLDER) && PREVIOUS.starts_with(FOLDER));
     }
 }

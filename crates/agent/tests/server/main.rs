@@ -18,6 +18,7 @@ mod sites;
 mod stage;
 mod surviving;
 mod traffic;
+mod upgrading;
 
 use stage::Stage;
 use std::{panic, path::Path, process::ExitCode, time::Instant};
@@ -32,7 +33,13 @@ fn main() -> ExitCode {
     let wanted = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
-    let facts = [deploying::FACTS, surviving::FACTS, sites::FACTS].concat();
+    let facts = [
+        deploying::FACTS,
+        surviving::FACTS,
+        sites::FACTS,
+        upgrading::FACTS,
+    ]
+    .concat();
     let mut stage = Stage::raise(Path::new(&folder));
     let mut failed = Vec::new();
     for (name, fact) in facts {

@@ -63,8 +63,12 @@ pub fn run(argv: &[&str]) -> Option<String> {
 }
 
 pub fn inside(argv: &[&str]) -> Option<String> {
-    let net = format!("--net=/run/netns/{NAMESPACE}");
-    run(&[&["nsenter", &net], argv].concat())
+    run(&[&["nsenter", &network_of_the_server()], argv].concat())
+}
+
+/// Where `nsenter` has to go.
+pub fn network_of_the_server() -> String {
+    format!("--net=/run/netns/{NAMESPACE}")
 }
 
 pub fn key(service: &str) -> ServiceKey {
@@ -106,8 +110,12 @@ impl Stage {
         stage
     }
 
-    fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         self.folder.join("root")
+    }
+    /// The agent that is tested.
+    pub fn binary(&self) -> PathBuf {
+        self.binaries.join("plimsoll-agent")
     }
     pub fn state(&self) -> PathBuf {
         self.root().join("var/lib/plimsoll")
@@ -152,7 +160,7 @@ impl Stage {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--net=/run/netns/{NAMESPACE}"))
-            .arg(self.binaries.join("plimsoll-agent"))
+            .arg(self.binary())
             .arg("serve")
             .env("PLIMSOLL_ROOT", self.root())
             .env("PLIMSOLL_DOCKER_SOCKET", self.folder.join("docker.sock"))
