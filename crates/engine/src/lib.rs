@@ -16,6 +16,7 @@ mod keys;
 pub mod ports;
 mod projects;
 pub mod redact;
+mod rows;
 pub mod seal;
 mod servers;
 mod steps;
@@ -34,6 +35,7 @@ pub use engine::{Engine, Receipt};
 pub use error::{EngineError, Kind, Result};
 pub use jobs::JobEvent;
 pub use projects::{Imported, NewService, Place};
+pub use rows::{AnyRow, Changed, ChangedRow};
 pub use servers::{
     AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DestroyRequest, DestroyTarget,
     HostKeySeen, ImageChoice, Listed, PowerRequest, ProvisionRequest, ServerAction,

@@ -1,0 +1,76 @@
+//! Errors as people read them: cause, evidence, next step, under a stable code.
+
+use plimsoll_domain::job::Failure;
+use plimsoll_engine::{EngineError, Kind};
+use serde::{Deserialize, Serialize};
+use specta::Type;
+
+/// Why a command was refused or failed.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct CommandError {
+    /// Stable code.
+    pub code: String,
+    /// The cause, in a sentence.
+    pub message: String,
+    /// What was seen: lines of an answer or a log.
+    pub evidence: Vec<String>,
+    /// What to do about it; empty where nothing helps.
+    pub next_step: String,
+    /// Whether the same may work later.
+    pub retryable: bool,
+    /// The field of a form that it is about; empty when it is about no field.
+    pub field: String,
+}
+
+impl CommandError {
+    /// An error of bad input, which never reached the engine.
+    pub fn input(code: &str, message: impl Into<String>, next_step: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            evidence: Vec::new(),
+            next_step: next_step.to_owned(),
+            retryable: false,
+            field: String::new(),
+        }
+    }
+
+    /// The same, about a field of a form.
+    pub fn about(mut self, field: &str) -> Self {
+        field.clone_into(&mut self.field);
+        self
+    }
+
+    /// Plimsoll is being closed.
+    pub fn closing() -> Self {
+        Self::input("closing", "Plimsoll is being closed.", "Open it again.")
+    }
+}
+
+impl From<Failure> for CommandError {
+    fn from(failure: Failure) -> Self {
+        Self {
+            code: failure.code,
+            message: failure.message,
+            evidence: failure.evidence,
+            next_step: failure.next_step,
+            retryable: failure.retryable,
+            field: String::new(),
+        }
+    }
+}
+
+impl From<EngineError> for CommandError {
+    fn from(error: EngineError) -> Self {
+        if error.kind() == Kind::Internal {
+            tracing::error!("{}: {error}", error.code());
+        }
+        error.into_failure().into()
+    }
+}
+
+impl From<plimsoll_domain::name::InvalidName> for CommandError {
+    fn from(error: plimsoll_domain::name::InvalidName) -> Self {
+        EngineError::from(error).into()
+    }
+}
