@@ -16,6 +16,8 @@ pub fn builder() -> Builder<Wry> {
         .events(collect_events![Changes])
         // Bytes, cents, milliseconds and sequence numbers: all far below 2^53.
         .dangerously_cast_bigints_to_number()
+        // One type a view, whichever way it travels: no view leaves a field out.
+        .disable_serde_phases()
 }
 
 #[cfg(test)]
