@@ -20,8 +20,8 @@ export class Rows<T extends { id: string }> {
 	}
 
 	/** Takes a change: the row as it is now, or that it is gone. */
-	apply(id: string, now: T | null): void {
-		if (now === null) this.#rows.delete(id);
+	apply(id: string, now: T | null | undefined): void {
+		if (now === null || now === undefined) this.#rows.delete(id);
 		else this.#rows.set(id, now);
 	}
 }
