@@ -66,6 +66,9 @@ pub struct Server {
     pub price_cents_month: Option<u64>,
     /// How SSH reaches it; `None` until it has an address.
     pub ssh: Option<SshTarget>,
+    /// The reserved address that points at it besides its own, for as long as we keep one.
+    #[serde(default)]
+    pub reserved_ip: Option<String>,
     /// Where it stands.
     pub state: ServerState,
     /// Hash of the recipe it was prepared by.

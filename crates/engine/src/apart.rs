@@ -58,6 +58,8 @@ impl Intent {
             | Intent::Reboot { .. }
             | Intent::Power(_)
             | Intent::Snapshot(_)
+            | Intent::ReserveIp { .. }
+            | Intent::ReleaseIp { .. }
             | Intent::Destroy(_)
             | Intent::BaseSnapshot(_)
             | Intent::DeleteBaseSnapshot { .. } => Ok(Vec::new()),

@@ -50,7 +50,7 @@ impl Performer for Hands {
         output: Option<&Value>,
     ) -> PortResult<()> {
         match action {
-            Action::Server(action) => action.undo(&self.0, output).await,
+            Action::Server(action) => action.undo(&self.0, step, output).await,
             Action::Deploy(action) => action.undo(&self.0, step).await,
             Action::Domain(action) => action.undo(&self.0, step).await,
         }

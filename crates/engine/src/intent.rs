@@ -35,6 +35,8 @@ pub(crate) enum Intent {
     Reboot { server_id: ServerId },
     Power(PowerRequest),
     Snapshot(SnapshotRequest),
+    ReserveIp { server_id: ServerId },
+    ReleaseIp { server_id: ServerId },
     Destroy(DestroyRequest),
     BaseSnapshot(BaseSnapshotRequest),
     DeleteBaseSnapshot { snapshot_id: SnapshotId },
@@ -59,6 +61,9 @@ impl Intent {
             | Intent::Power(PowerRequest { server_id, .. })
             | Intent::Snapshot(SnapshotRequest { server_id, .. }) => {
                 seen(servers::observe_server(world, *server_id).await?)
+            }
+            Intent::ReserveIp { server_id } | Intent::ReleaseIp { server_id } => {
+                seen(servers::observe_reserved(world, *server_id).await?)
             }
             Intent::Destroy(request) => seen(servers::observe_destroy(world, request).await?),
             Intent::BaseSnapshot(request) => seen(servers::observe_base(world, request).await?),
@@ -95,6 +100,8 @@ impl Intent {
             | Intent::Reboot { .. }
             | Intent::Power(_)
             | Intent::Snapshot(_)
+            | Intent::ReserveIp { .. }
+            | Intent::ReleaseIp { .. }
             | Intent::Destroy(_)
             | Intent::DeleteBaseSnapshot { .. } => Queue::Default,
             Intent::BaseSnapshot(_) => Queue::Build,
@@ -115,6 +122,8 @@ impl Intent {
             | Intent::Reboot { .. }
             | Intent::Power(_)
             | Intent::Snapshot(_)
+            | Intent::ReserveIp { .. }
+            | Intent::ReleaseIp { .. }
             | Intent::Destroy(_)
             | Intent::BaseSnapshot(_)
             | Intent::DeleteBaseSnapshot { .. }
@@ -139,6 +148,8 @@ impl Intent {
             | Intent::Reboot { server_id }
             | Intent::Power(PowerRequest { server_id, .. })
             | Intent::Snapshot(SnapshotRequest { server_id, .. })
+            | Intent::ReserveIp { server_id }
+            | Intent::ReleaseIp { server_id }
             | Intent::Destroy(DestroyRequest {
                 target: DestroyTarget::Server { server_id },
                 ..
@@ -170,6 +181,7 @@ impl Intent {
         match self {
             // Their steps cannot be taken back: trying the rest again is all that is left.
             Intent::Destroy(_)
+            | Intent::ReleaseIp { .. }
             | Intent::DeleteBaseSnapshot { .. }
             | Intent::RemoveService(_)
             | Intent::RemoveEnvironment(_)
@@ -179,6 +191,7 @@ impl Intent {
             | Intent::Adopt(_)
             | Intent::Power(_)
             | Intent::Snapshot(_)
+            | Intent::ReserveIp { .. }
             | Intent::BaseSnapshot(_)
             | Intent::Deploy(_)
             | Intent::Reconfigure(_)

@@ -12,11 +12,18 @@ pub(crate) struct Migration {
     sql: &'static str,
 }
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "foundation",
-    sql: include_str!("../../../migrations/sqlite/0001_foundation.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "foundation",
+        sql: include_str!("../../../migrations/sqlite/0001_foundation.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "reserved addresses",
+        sql: include_str!("../../../migrations/sqlite/0002_reserved_addresses.sql"),
+    },
+];
 
 /// The version that a migrated database has.
 pub(crate) fn latest() -> i64 {
@@ -138,15 +145,15 @@ mod tests {
     use plimsoll_domain::project::Project;
     use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
-    /// Two migrations that may follow the first.
+    /// Two migrations that may follow.
     const LATER: &[Migration] = &[
         Migration {
-            version: 2,
+            version: 3,
             name: "colours",
             sql: "ALTER TABLE projects ADD COLUMN colour TEXT; UPDATE projects SET colour = 'red'",
         },
         Migration {
-            version: 3,
+            version: 4,
             name: "mistake",
             sql: "DELETE FROM projects; INSERT INTO nowhere VALUES (1)",
         },
@@ -170,7 +177,7 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        let answer = apply_after(&mut connection, 1, LATER, &backups, now).await;
+        let answer = apply_after(&mut connection, 2, LATER, &backups, now).await;
         assert!(matches!(
             answer,
             Err(StoreError::Database {
@@ -178,12 +185,12 @@ mod tests {
                 ..
             })
         ));
-        assert_eq!(version(&mut connection).await.unwrap(), 2);
+        assert_eq!(version(&mut connection).await.unwrap(), 3);
         let left: String = sqlx::query_scalar("SELECT group_concat(colour) FROM projects")
             .fetch_one(&mut connection)
             .await
             .unwrap();
-        assert_eq!(left, "red", "the third took its deletion back");
+        assert_eq!(left, "red", "the second took its deletion back");
         assert_eq!(backup::list(&backups).unwrap().len(), before + 2);
     }
 
@@ -202,11 +209,11 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        apply_after(&mut connection, 1, &LATER[..1], &backups, now)
+        apply_after(&mut connection, 2, &LATER[..1], &backups, now)
             .await
             .unwrap();
         let backup = backup::list(&backups).unwrap().swap_remove(0);
-        assert!(backup.to_string_lossy().ends_with("before-migration-2.db"));
+        assert!(backup.to_string_lossy().ends_with("before-migration-3.db"));
         let restored = tempfile::tempdir().unwrap();
         std::fs::copy(backup, restored.path().join("plimsoll.db")).unwrap();
         let store = open(restored.path()).await;

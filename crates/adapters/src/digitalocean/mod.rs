@@ -228,8 +228,12 @@ impl Compute for DigitalOcean {
         reserved::all(&self.session(account).await?).await
     }
 
-    async fn reserve_ip(&self, account: &ProviderAccount, region: &str) -> PortResult<ReservedIp> {
-        reserved::reserve(&self.session(account).await?, region).await
+    async fn reserve_ip(
+        &self,
+        account: &ProviderAccount,
+        droplet_id: u64,
+    ) -> PortResult<ReservedIp> {
+        reserved::reserve(&self.session(account).await?, droplet_id).await
     }
 
     async fn assign_ip(

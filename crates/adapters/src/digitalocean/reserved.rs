@@ -14,14 +14,15 @@ pub(super) async fn all(session: &Session) -> PortResult<Vec<ReservedIp>> {
     Ok(found.into_iter().map(Into::into).collect())
 }
 
-/// Reserves an address. It has no name of ours, so after a cut the one that was not there before,
-/// in this region and pointing nowhere, is taken for it.
-pub(super) async fn reserve(session: &Session, region: &str) -> PortResult<ReservedIp> {
+/// Reserves an address for a droplet. It has no name of ours, so after a cut the one that was not
+/// there before and points at the droplet is the one. While it does not point there yet, sending
+/// again is safe: the provider gives a droplet no second one.
+pub(super) async fn reserve(session: &Session, droplet_id: u64) -> PortResult<ReservedIp> {
     let before: HashSet<String> = all(session).await?.into_iter().map(|ip| ip.ip).collect();
     let call = Call::post(
-        format!("reserve an address in {region}"),
+        format!("reserve an address for droplet {droplet_id}"),
         &["reserved_ips"],
-        json!({"region": region}),
+        json!({"droplet_id": droplet_id}),
     )
     .needs(&["reserved_ip:create"]);
     let read = |answer: &Answer| {
@@ -30,9 +31,7 @@ pub(super) async fn reserve(session: &Session, region: &str) -> PortResult<Reser
             .map(ReservedIp::from)
     };
     let find = || async {
-        let ours = |ip: &ReservedIp| {
-            ip.region == region && ip.droplet_id.is_none() && !before.contains(&ip.ip)
-        };
+        let ours = |ip: &ReservedIp| ip.droplet_id == Some(droplet_id) && !before.contains(&ip.ip);
         Ok(all(session).await?.into_iter().find(ours))
     };
     session

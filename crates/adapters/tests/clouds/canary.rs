@@ -58,7 +58,7 @@ async fn every_failure(stage: &Scripted) -> Vec<PortError> {
         compute.delete_snapshot(d, "1"),
         compute.put_firewall(d, &firewall("web", &[1])),
         compute.delete_firewall(d, "1"),
-        compute.reserve_ip(d, "fra1"),
+        compute.reserve_ip(d, 1),
         compute.assign_ip(d, "1", None),
         compute.release_ip(d, "1"),
         zones.zones(c),

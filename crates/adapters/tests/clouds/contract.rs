@@ -132,11 +132,7 @@ async fn the_life_of_a_server_keeps_to_the_specification() {
         .delete_firewall(account, made.id.as_deref().unwrap())
         .await
         .unwrap();
-    let ip = compute
-        .reserve_ip(account, &droplet.region)
-        .await
-        .unwrap()
-        .ip;
+    let ip = compute.reserve_ip(account, id).await.unwrap().ip;
     compute.assign_ip(account, &ip, Some(id)).await.unwrap();
     assert_eq!(
         compute.reserved_ips(account).await.unwrap()[0].droplet_id,

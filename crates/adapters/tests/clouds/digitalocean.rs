@@ -2,7 +2,7 @@
 
 use crate::stage::Stage;
 use plimsoll_domain::Secret;
-use plimsoll_engine::ports::{Compute, Droplet, DropletAct, Firewall, NewDroplet};
+use plimsoll_engine::ports::{Compute, Droplet, DropletAct, Firewall, NewDroplet, ReservedIp};
 use plimsoll_lab::api::{Delays, Options};
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -193,16 +193,17 @@ async fn keys_firewalls_and_addresses_that_were_cut_off_are_made_once() {
     assert_eq!(compute.firewalls(account).await.unwrap(), [made]);
 
     stage.fault("POST", "^/v2/reserved_ips$", 1, cut()).await;
-    let ip = compute.reserve_ip(account, "fra1").await.unwrap();
-    assert_eq!(compute.reserved_ips(account).await.unwrap(), [ip.clone()]);
+    let ip = compute.reserve_ip(account, id).await.unwrap();
+    assert_eq!(stage.count("POST", "/v2/reserved_ips"), 1);
     stage
         .fault("POST", "^/v2/reserved_ips/.*/actions$", 1, cut())
         .await;
     compute.assign_ip(account, &ip.ip, Some(id)).await.unwrap();
-    assert_eq!(
-        compute.reserved_ips(account).await.unwrap()[0].droplet_id,
-        Some(id)
-    );
+    let pointed = ReservedIp {
+        droplet_id: Some(id),
+        ..ip
+    };
+    assert_eq!(compute.reserved_ips(account).await.unwrap(), [pointed]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

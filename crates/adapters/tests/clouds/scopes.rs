@@ -67,7 +67,7 @@ async fn ask_for_everything(stage: &Stage, id: u64, ip: &str, round: usize) -> V
         compute.put_firewall(account, &firewall(&name, &[443])),
         compute.put_firewall(account, &firewall(&name, &[22])),
         compute.delete_firewall(account, "00000000-0000-0000-0000-000000000000"),
-        compute.reserve_ip(account, "nowhere"),
+        compute.reserve_ip(account, 7),
         compute.assign_ip(account, ip, Some(id)),
         compute.assign_ip(account, ip, None),
         compute.release_ip(account, "192.0.2.1"),
@@ -86,7 +86,8 @@ async fn whichever_scope_a_digitalocean_token_lacks_it_is_named() {
         .unwrap()
         .id;
     wait_for_address(&stage, id).await;
-    let ip = compute.reserve_ip(account, "fra1").await.unwrap().ip;
+    let ip = compute.reserve_ip(account, id).await.unwrap().ip;
+    compute.assign_ip(account, &ip, Some(id)).await.unwrap();
     // The scopes that the specification asks for are all that we need.
     let limit = async |scopes: &[&str]| {
         let token = stage

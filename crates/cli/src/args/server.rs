@@ -17,6 +17,9 @@ pub enum ServerVerb {
         /// The host key's fingerprint that you expect; asked for unless given.
         #[arg(long)]
         fingerprint: Option<String>,
+        /// Reach it through this proxy, `socks5h://host:port`.
+        #[arg(long, value_name = "URL")]
+        proxy: Option<String>,
         #[command(flatten)]
         approval: Approval,
     },
@@ -60,6 +63,11 @@ pub enum ServerVerb {
         #[command(flatten)]
         approval: Approval,
     },
+    /// The reserved address of one, which stays when the machine behind it goes.
+    Ip {
+        #[command(subcommand)]
+        verb: IpVerb,
+    },
     /// Destroys one at its provider. Only those tagged `deployed-via-api` unless forced by name.
     Destroy {
         /// Name of the server.
@@ -80,6 +88,25 @@ pub enum ServerVerb {
         /// Remove them.
         #[arg(long)]
         remove: bool,
+    },
+}
+
+/// What can be done with a server's reserved address.
+#[derive(Debug, Subcommand)]
+pub enum IpVerb {
+    /// Reserves an address and points it at the server.
+    Reserve {
+        /// Name of the server.
+        name: String,
+        #[command(flatten)]
+        approval: Approval,
+    },
+    /// Gives it back.
+    Release {
+        /// Name of the server.
+        name: String,
+        #[command(flatten)]
+        approval: Approval,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use super::{account, parsed};
 use crate::{
-    args::{Power, ProvisionArguments, ServerVerb, SnapshotVerb},
+    args::{IpVerb, Power, ProvisionArguments, ServerVerb, SnapshotVerb},
     desk::Desk,
     failure::{Answer, Failed},
     input,
@@ -23,10 +23,11 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
             name,
             address,
             fingerprint,
+            proxy,
             approval,
         } => {
             let (user, host, port) = login(&address)?;
-            let seen = desk.engine.host_key(&host, port, None).await?;
+            let seen = desk.engine.host_key(&host, port, proxy.as_deref()).await?;
             match fingerprint {
                 Some(expected) if expected != seen.fingerprint => {
                     return Err(Failed::input(
@@ -53,7 +54,7 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
                 port,
                 user,
                 host_key: seen.key,
-                proxy: None,
+                proxy,
             };
             let plan = desk.engine.plan_adopt(request).await?;
             desk.carry_out(plan, &approval).await
@@ -85,6 +86,9 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
                             bytes(machine.disk_bytes)
                         ),
                     ];
+                    if let Some(ip) = &server.reserved_ip {
+                        lines.push(format!("address {ip}, reserved"));
+                    }
                     lines.extend(status.services.iter().map(|service| {
                         format!(
                             "service {}  {:?}, {} restarts",
@@ -125,6 +129,19 @@ pub async fn run(verb: ServerVerb, desk: &Desk) -> Answer {
                 label,
             };
             let plan = desk.engine.plan_snapshot(request).await?;
+            desk.carry_out(plan, &approval).await
+        }
+        ServerVerb::Ip { verb } => {
+            let (plan, approval) = match verb {
+                IpVerb::Reserve { name, approval } => {
+                    let id = id(desk, &name).await?;
+                    (desk.engine.plan_reserve_ip(id).await?, approval)
+                }
+                IpVerb::Release { name, approval } => {
+                    let id = id(desk, &name).await?;
+                    (desk.engine.plan_release_ip(id).await?, approval)
+                }
+            };
             desk.carry_out(plan, &approval).await
         }
         ServerVerb::Destroy {
@@ -254,6 +271,7 @@ async fn list(desk: &Desk) -> Answer {
                         .ssh
                         .as_ref()
                         .map_or("–".into(), |ssh| ssh.host.clone()),
+                    or_none(&server.reserved_ip),
                     format!("{:?}", server.state).to_lowercase(),
                     or_none(&server.region),
                     or_none(&server.size),
@@ -264,7 +282,9 @@ async fn list(desk: &Desk) -> Answer {
             })
             .collect();
         table(
-            &["NAME", "ADDRESS", "STATE", "REGION", "SIZE", "A MONTH"],
+            &[
+                "NAME", "ADDRESS", "RESERVED", "STATE", "REGION", "SIZE", "A MONTH",
+            ],
             &rows,
         )
     });

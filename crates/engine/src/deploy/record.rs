@@ -37,6 +37,8 @@ fn asked(intent: &Intent) -> Option<(EnvironmentId, ServiceId, DeploymentKind)> 
         | Intent::Reboot { .. }
         | Intent::Power(_)
         | Intent::Snapshot(_)
+        | Intent::ReserveIp { .. }
+        | Intent::ReleaseIp { .. }
         | Intent::Destroy(_)
         | Intent::BaseSnapshot(_)
         | Intent::DeleteBaseSnapshot { .. }

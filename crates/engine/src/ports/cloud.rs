@@ -237,8 +237,13 @@ pub trait Compute: Send + Sync {
     async fn delete_firewall(&self, account: &ProviderAccount, id: &str) -> PortResult<()>;
     /// All reserved addresses.
     async fn reserved_ips(&self, account: &ProviderAccount) -> PortResult<Vec<ReservedIp>>;
-    /// Reserves an address in a region.
-    async fn reserve_ip(&self, account: &ProviderAccount, region: &str) -> PortResult<ReservedIp>;
+    /// Reserves an address for a droplet. The provider points it there by itself, which may take
+    /// until after the answer. It cannot carry a tag: after a crash it is known by its droplet.
+    async fn reserve_ip(
+        &self,
+        account: &ProviderAccount,
+        droplet_id: u64,
+    ) -> PortResult<ReservedIp>;
     /// Points a reserved address at a droplet, or at none.
     async fn assign_ip(
         &self,

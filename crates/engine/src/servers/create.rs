@@ -252,6 +252,7 @@ pub(super) fn unborn(
         size: None,
         price_cents_month: None,
         ssh: None,
+        reserved_ip: None,
         state: ServerState::Provisioning,
         recipe_hash: None,
         created_at: now,

@@ -208,7 +208,7 @@ fn plan(observed: &Observed, request: &DestroyRequest) -> Result<Prepared> {
         ));
     }
     if let Some(machine) = &observed.machine {
-        let mut step = steps
+        let step = steps
             .then(
                 format!("Destroy the machine “{}” and its disk", machine.name),
                 ServerAction::Destroy {
@@ -220,11 +220,13 @@ fn plan(observed: &Observed, request: &DestroyRequest) -> Result<Prepared> {
             .price(-i64::try_from(machine.price_cents_month).unwrap_or(i64::MAX))
             .change("machine", Some(format!("droplet {}", machine.id)), None);
         if let Some(server) = &observed.server {
-            step = step.on(server.id);
+            step.on(server.id);
         }
-        drop(step);
     }
     if let Some(server) = &observed.server {
+        if let (Some(account_id), Some(ip)) = (server.account_id, &server.reserved_ip) {
+            super::reserved::given_back(&mut steps, account_id, server.id, ip);
+        }
         if let Some(account_id) = server.account_id {
             steps
                 .then(

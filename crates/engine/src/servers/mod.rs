@@ -9,6 +9,7 @@ mod list;
 mod power;
 mod prepare;
 mod provision;
+mod reserved;
 
 pub use adopt::{AdoptRequest, HostKeySeen};
 pub use base::{BaseSnapshotRequest, BaseSnapshotState};
@@ -23,6 +24,7 @@ pub(crate) use contact::pause;
 pub(crate) use destroy::observe as observe_destroy;
 pub(crate) use power::observe as observe_server;
 pub(crate) use provision::observe as observe_provision;
+pub(crate) use reserved::observe as observe_reserved;
 
 use crate::{
     jobs::StepContext,
@@ -141,6 +143,27 @@ pub enum ServerAction {
         server_id: ServerId,
         /// Unique name of the image.
         name: String,
+    },
+    /// Writes down which reserved addresses there are, so that a new one is known afterwards.
+    NoteAddresses {
+        /// The account.
+        account_id: ProviderAccountId,
+    },
+    /// Reserves an address and points it at the machine.
+    ReserveIp {
+        /// Which server.
+        server_id: ServerId,
+        /// The step that wrote down which addresses there were.
+        noted_step: u32,
+    },
+    /// Gives a reserved address back.
+    ReleaseIp {
+        /// The account.
+        account_id: ProviderAccountId,
+        /// Which server.
+        server_id: ServerId,
+        /// The address.
+        ip: String,
     },
     /// Destroys the machine at its provider.
     Destroy {
@@ -266,6 +289,18 @@ impl ServerAction {
             ServerAction::Snapshot {
                 server_id, name, ..
             } => power::snapshot(world, *server_id, name).await,
+            ServerAction::NoteAddresses { account_id } => {
+                reserved::note_all(world, *account_id).await
+            }
+            ServerAction::ReserveIp {
+                server_id,
+                noted_step,
+            } => reserved::reserve(world, context, *server_id, *noted_step).await,
+            ServerAction::ReleaseIp {
+                account_id,
+                server_id,
+                ip,
+            } => reserved::release(world, *account_id, *server_id, ip).await,
             ServerAction::Destroy {
                 account_id,
                 provider_ref,
@@ -293,7 +328,12 @@ impl ServerAction {
         }
     }
 
-    pub(crate) async fn undo(&self, world: &World, output: Option<&Value>) -> PortResult<()> {
+    pub(crate) async fn undo(
+        &self,
+        world: &World,
+        context: &StepContext,
+        output: Option<&Value>,
+    ) -> PortResult<()> {
         match self {
             ServerAction::Record { server } => create::unrecord(world, server.id).await,
             ServerAction::Create { server_id, .. } => create::uncreate(world, *server_id).await,
@@ -308,6 +348,10 @@ impl ServerAction {
             ServerAction::MarkReady { server_id, .. } => {
                 prepare::unmark(world, *server_id, output).await
             }
+            ServerAction::ReserveIp {
+                server_id,
+                noted_step,
+            } => reserved::unreserve(world, context, *server_id, *noted_step, output).await,
             // These leave nothing that outlives the machine, or cannot be taken back; their plans
             // say so.
             ServerAction::RegisterKey { .. }
@@ -319,6 +363,8 @@ impl ServerAction {
             | ServerAction::Prepare { .. }
             | ServerAction::InstallAgent { .. }
             | ServerAction::Reboot { .. }
+            | ServerAction::NoteAddresses { .. }
+            | ServerAction::ReleaseIp { .. }
             | ServerAction::Destroy { .. }
             | ServerAction::Unprotect { .. }
             | ServerAction::Retire { .. }

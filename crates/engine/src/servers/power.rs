@@ -44,7 +44,7 @@ pub struct SnapshotRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Observed {
     server_id: ServerId,
-    name: Name,
+    pub(super) name: Name,
     state: ServerState,
     account_id: Option<ProviderAccountId>,
     provider_ref: Option<String>,
@@ -185,7 +185,7 @@ pub(crate) async fn observe(world: &World, server_id: ServerId) -> Result<Observ
     })
 }
 
-fn must_be_rented(observed: &Observed) -> Result<ProviderAccountId> {
+pub(super) fn must_be_rented(observed: &Observed) -> Result<ProviderAccountId> {
     match (observed.account_id, &observed.provider_ref) {
         (Some(account_id), Some(_)) => Ok(account_id),
         _ => Err(EngineError::bad_input(
@@ -196,7 +196,7 @@ fn must_be_rented(observed: &Observed) -> Result<ProviderAccountId> {
     }
 }
 
-async fn rented_here(
+pub(super) async fn rented_here(
     world: &World,
     server_id: ServerId,
 ) -> PortResult<(Server, ProviderAccount, u64)> {

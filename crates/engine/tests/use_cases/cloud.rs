@@ -14,6 +14,7 @@ pub struct State {
     pub droplets: Vec<Droplet>,
     pub snapshots: Vec<DiskSnapshot>,
     pub firewalls: Vec<Firewall>,
+    pub reserved: Vec<ReservedIp>,
     pub records: Vec<DnsRecord>,
     pub ssl: Option<SslMode>,
     pub certificates: Vec<String>,
@@ -208,16 +209,41 @@ impl Compute for FakeCloud {
         call.answer(())
     }
     async fn reserved_ips(&self, _: &ProviderAccount) -> PortResult<Vec<ReservedIp>> {
-        Ok(vec![])
+        let call = self.faults.enter("reserved_ips").await?;
+        let all = self.state.lock().unwrap().reserved.clone();
+        call.answer(all)
     }
-    async fn reserve_ip(&self, _: &ProviderAccount, region: &str) -> PortResult<ReservedIp> {
-        Err(PortError::new("unused", region))
+    async fn reserve_ip(&self, _: &ProviderAccount, droplet_id: u64) -> PortResult<ReservedIp> {
+        let call = self.faults.enter("reserve_ip").await?;
+        let new = {
+            let mut state = self.state.lock().unwrap();
+            let new = ReservedIp {
+                ip: format!("203.0.113.{}", Self::mint(&mut state)),
+                region: "fra1".to_owned(),
+                droplet_id: Some(droplet_id),
+            };
+            state.reserved.push(new.clone());
+            new
+        };
+        // Here it is reserved, and nobody has heard of it.
+        self.faults
+            .enter("answer of the reservation")
+            .await?
+            .answer(())?;
+        call.answer(new)
     }
-    async fn assign_ip(&self, _: &ProviderAccount, ip: &str, _: Option<u64>) -> PortResult<()> {
-        Err(PortError::new("unused", ip))
+    async fn assign_ip(&self, _: &ProviderAccount, ip: &str, to: Option<u64>) -> PortResult<()> {
+        let call = self.faults.enter("assign_ip").await?;
+        let mut state = self.state.lock().unwrap();
+        let known = state.reserved.iter_mut().find(|known| known.ip == ip);
+        known.unwrap().droplet_id = to;
+        drop(state);
+        call.answer(())
     }
     async fn release_ip(&self, _: &ProviderAccount, ip: &str) -> PortResult<()> {
-        Err(PortError::new("unused", ip))
+        let call = self.faults.enter("release_ip").await?;
+        self.state.lock().unwrap().reserved.retain(|r| r.ip != ip);
+        call.answer(())
     }
 }
 

@@ -13,7 +13,7 @@ use plimsoll_domain::{
 use std::{sync::Arc, time::Duration};
 
 /// Runs a job until it hangs in a call of this name, and ends the process there.
-async fn cut(world: &mut World, id: JobId, call: &str) {
+pub async fn cut(world: &mut World, id: JobId, call: &str) {
     *world.faults.hang.lock().unwrap() = Some(call.to_owned());
     world.faults.clear();
     let engine = world.engine.clone();

@@ -43,7 +43,8 @@ nouns! {
     SSH_KEYS = SshKey, SshKeyId, "ssh_keys" { Text name, Text public, Text created_at };
     SERVERS = Server, ServerId, "servers" {
         Text name, Text account_id, Text provider_ref, Text region, Text size,
-        Int price_cents_month, Json ssh, Text state, Text recipe_hash, Text created_at
+        Int price_cents_month, Json ssh, Text reserved_ip, Text state, Text recipe_hash,
+        Text created_at
     };
     PROJECTS = Project, ProjectId, "projects" { Text name, Text created_at };
     ENVIRONMENTS = Environment, EnvironmentId, "environments" {

@@ -62,6 +62,7 @@ async fn every_noun_comes_out_as_it_went_in() {
             key_id: key.id,
             proxy: None,
         }),
+        reserved_ip: Some("203.0.113.7".into()),
         state: ServerState::Ready,
         recipe_hash: None,
         created_at: at(1),
