@@ -124,11 +124,7 @@ enum Tree {
 }
 
 impl Tree {
-    fn of(document: &Value) -> Self {
-        Self::named("", document)
-    }
-
-    fn named(name: &str, value: &Value) -> Self {
+    fn of(value: &Value) -> Self {
         match value {
             // Keys and tags are lists of text: one leaf with a line each. Interfaces are not.
             Value::Array(items) if items.iter().all(Value::is_string) => Self::Leaf(
@@ -142,13 +138,13 @@ impl Tree {
                 items
                     .iter()
                     .enumerate()
-                    .map(|(index, item)| (index.to_string(), Self::named(name, item)))
+                    .map(|(index, item)| (index.to_string(), Self::of(item)))
                     .collect(),
             ),
             Value::Object(members) => Self::Folder(
                 members
                     .iter()
-                    .map(|(key, member)| (leaf_name(key), Self::named(key, member)))
+                    .map(|(key, member)| (leaf_name(key), Self::of(member)))
                     .collect(),
             ),
             Value::String(text) => Self::Leaf(text.clone()),

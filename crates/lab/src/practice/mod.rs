@@ -91,8 +91,6 @@ pub enum Wipe {
     No,
     /// Nothing stays but built images, which any lab can use.
     State,
-    /// Nothing stays.
-    StateAndCache,
 }
 
 /// Starts a lab in the background, or finds it running, and returns its facts.
@@ -194,9 +192,6 @@ pub async fn stop(settings: &Settings, wipe: Wipe) -> Result<(), LabError> {
         if wipe != Wipe::No {
             clear(&folder).await?;
         }
-    }
-    if wipe == Wipe::StateAndCache && settings.cache.exists() {
-        std::fs::remove_dir_all(&settings.cache).at("remove", &settings.cache)?;
     }
     Ok(())
 }

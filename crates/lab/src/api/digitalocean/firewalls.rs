@@ -115,10 +115,10 @@ fn check_targets(
         .iter()
         .chain(peers.iter().flat_map(|peers| &peers.droplet_ids));
     for id in ids {
-        if !books
+        if books
             .droplets
             .get(id)
-            .is_some_and(|droplet| droplet.account == account)
+            .is_none_or(|droplet| droplet.account != account)
         {
             let message = format!("droplet {id} does not exist");
             return Err(DigitalOceanError::unprocessable(message));
