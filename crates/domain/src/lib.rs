@@ -5,6 +5,7 @@ pub mod change;
 pub mod deployment;
 pub mod dns;
 pub mod dotenv;
+pub mod form;
 pub mod id;
 pub mod image;
 pub mod job;
@@ -21,6 +22,7 @@ pub mod service;
 pub mod source;
 pub mod stack;
 pub mod time;
+pub mod tour;
 
 pub use id::*;
 pub use secret::Secret;
