@@ -107,8 +107,10 @@ impl Desk {
                 return Ok(());
             }
             JobStatus::Cancelled => Kind::Cancelled,
-            JobStatus::Failed => Kind::Remote,
-            JobStatus::Queued | JobStatus::Running | JobStatus::Interrupted => Kind::Interrupted,
+            JobStatus::Failed | JobStatus::Queued | JobStatus::Running | JobStatus::Interrupted => {
+                let kind = plimsoll_engine::Kind::of_job(job.status, job.error.as_ref());
+                kind.map_or(Kind::Internal, Kind::from)
+            }
         };
         let mut failed = Failed::input(
             "job_not_finished",

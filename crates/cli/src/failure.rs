@@ -43,6 +43,21 @@ impl Kind {
     }
 }
 
+impl From<plimsoll_engine::Kind> for Kind {
+    fn from(kind: plimsoll_engine::Kind) -> Self {
+        use plimsoll_engine::Kind as Class;
+        match kind {
+            Class::BadInput => Kind::BadInput,
+            Class::NotFound => Kind::NotFound,
+            Class::Refused => Kind::Refused,
+            Class::Conflict => Kind::Conflict,
+            Class::Remote => Kind::Remote,
+            Class::Interrupted => Kind::Interrupted,
+            Class::Internal => Kind::Internal,
+        }
+    }
+}
+
 /// A command that failed.
 #[derive(Debug)]
 pub struct Failed {

@@ -108,8 +108,14 @@ impl Kind {
         match failure.code.as_str() {
             "interrupted" => Kind::Interrupted,
             "store_not_found" | "store_deleted" => Kind::NotFound,
-            "store_name_taken" | "store_in_use" | "store_lease_lost" | "target_interrupted"
-            | "name_taken" => Kind::Conflict,
+            "store_name_taken"
+            | "store_in_use"
+            | "store_lease_lost"
+            | "target_interrupted"
+            | "name_taken"
+            | "plan_outdated"
+            | "deployment_in_progress"
+            | "address_unclear" => Kind::Conflict,
             "not_ours" | "protected" | "source_changed" => Kind::Refused,
             code if code.starts_with("store_") || code == "internal" => Kind::Internal,
             code if code.starts_with("invalid_") => Kind::BadInput,

@@ -13,6 +13,11 @@
 //! `examples/practice_app`; they must be static, and debug builds for the crash points. A word
 //! after `--` selects the facts whose names contain it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod deploying;
 mod sites;
 mod stage;

@@ -13,7 +13,7 @@ mod work;
 use crate::{
     args::{Arguments, Noun},
     desk::Desk,
-    failure::{Answer, Failed, Kind},
+    failure::{Answer, Failed},
     output::Output,
 };
 use clap::CommandFactory;
@@ -58,19 +58,9 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
 
 impl From<EngineError> for Failed {
     fn from(error: EngineError) -> Self {
-        use plimsoll_engine::Kind as Class;
-        let kind = match error.kind() {
-            Class::BadInput => Kind::BadInput,
-            Class::NotFound => Kind::NotFound,
-            Class::Refused => Kind::Refused,
-            Class::Conflict => Kind::Conflict,
-            Class::Remote => Kind::Remote,
-            Class::Interrupted => Kind::Interrupted,
-            Class::Internal => Kind::Internal,
-        };
         Self {
-            kind,
-            failure: error.failure().clone(),
+            kind: error.kind().into(),
+            failure: error.into_failure(),
         }
     }
 }

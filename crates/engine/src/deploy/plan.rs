@@ -255,7 +255,7 @@ fn build_steps(
     let ids: Vec<ServerId> = here.servers.iter().map(|server| server.id).collect();
     let dockerfile = built.generated.map(|generated| generated.dockerfile);
     let shown = dockerfile.clone();
-    let made = match observed.spec.build.place {
+    match observed.spec.build.place {
         BuildPlace::Server => {
             let bytes = delta.as_ref().map(|delta| delta.bytes);
             steps
@@ -315,8 +315,7 @@ fn build_steps(
                 others: ids,
             }
         }
-    };
-    made
+    }
 }
 
 /// Start beside, prove, switch: one request on one server; on several, all prove before any

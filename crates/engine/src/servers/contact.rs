@@ -246,7 +246,10 @@ pub(super) async fn await_cloud_init(
         code,
         format!("cloud-init on the server “{}” {message}.", server.name),
     )
-    .next_step("Choose another image, or look at /var/log/cloud-init-output.log on the server.");
+    .next_step(
+        "The machine was removed again; the last lines of its log are above. Choose another image \
+         or size, or try again.",
+    );
     for argv in [
         &["cloud-init", "status", "--long"][..],
         &["tail", "-n", "20", "/var/log/cloud-init-output.log"][..],

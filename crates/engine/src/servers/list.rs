@@ -3,7 +3,7 @@
 use crate::{
     Engine, Result,
     error::EngineError,
-    ports::{Body, PortError, Unwatched},
+    ports::{Body, Unwatched},
     world::ready,
 };
 use plimsoll_domain::{
@@ -169,8 +169,7 @@ impl Engine {
         self.world
             .auditor
             .record(&mut write, act, &subject, details)
-            .await
-            .map_err(PortError::from)?;
+            .await?;
         Ok(write.commit().await?)
     }
 }
