@@ -113,6 +113,27 @@ impl Engine {
         }
     }
 
+    /// Connects the accounts of a practice cloud, or brings those that are connected up to date: a
+    /// practice cloud that was wiped has other tokens and another authority. The names are taken
+    /// for accounts that are new.
+    pub async fn connect_practice(&self, wanted: Vec<ConnectAccount>) -> Result<Vec<Connected>> {
+        let mut connected = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let there = self.accounts().await?.into_iter().find(|account| {
+                account.provider == wanted.provider && account.endpoint.is_practice()
+            });
+            connected.push(match there {
+                Some(account) => {
+                    let token = &wanted.token;
+                    self.bring_up_to_date(account, wanted.endpoint, token)
+                        .await?
+                }
+                None => self.connect_account(wanted).await?,
+            });
+        }
+        Ok(connected)
+    }
+
     /// Asks the provider again what an account's token is.
     pub async fn test_account(&self, id: ProviderAccountId) -> Result<TokenReport> {
         let world = &self.world;
@@ -137,17 +158,29 @@ impl Engine {
 
     /// Replaces an account's token, when the new one works.
     pub async fn replace_token(&self, id: ProviderAccountId, token: Secret) -> Result<Connected> {
+        let account = self.world.store.need::<ProviderAccount>(&id).await?;
+        let endpoint = account.endpoint.clone();
+        self.bring_up_to_date(account, endpoint, &token).await
+    }
+
+    async fn bring_up_to_date(
+        &self,
+        mut account: ProviderAccount,
+        endpoint: Endpoint,
+        token: &Secret,
+    ) -> Result<Connected> {
         let world = &self.world;
-        world.redactor.learn(&token);
-        check_token(&token)?;
-        let mut account = world.store.need::<ProviderAccount>(&id).await?;
+        world.redactor.learn(token);
+        check_token(token)?;
         let report = world
             .ports
             .tokens
-            .verify(account.provider, &account.endpoint, &token)
+            .verify(account.provider, &endpoint, token)
             .await?;
         account.owner = report.owner.clone();
-        world.ports.keychain.set(&token_entry(id), &token).await?;
+        account.endpoint = endpoint;
+        let id = account.id;
+        world.ports.keychain.set(&token_entry(id), token).await?;
         let seq = self
             .write_account(&account, "account.replace_token")
             .await?;

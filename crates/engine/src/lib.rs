@@ -4,7 +4,9 @@ mod accounts;
 mod action;
 mod apart;
 pub mod audit;
+mod data;
 mod deploy;
+mod diagnostics;
 mod domains;
 mod engine;
 mod error;
@@ -13,27 +15,35 @@ mod history;
 mod intent;
 pub mod jobs;
 mod keys;
+mod notices;
 pub mod ports;
+mod preferences;
 mod projects;
 pub mod redact;
 mod rows;
 pub mod seal;
 mod servers;
 mod steps;
+mod tour;
 mod world;
 
 pub use accounts::{ConnectAccount, Connected, Offers};
 pub use action::Action;
+pub use data::{Everything, Whereabouts};
 pub use deploy::{
     DeployAction, DeployRequest, Draft, Files, ImageFrom, LogsRequest, Origin, ReconfigureRequest,
     RemoveEnvironmentRequest, RemoveServiceRequest, RollbackRequest, Spot,
 };
+pub use diagnostics::Diagnostics;
 pub use domains::{
-    CertificateState, DomainAction, DomainAddRequest, DomainCheck, DomainRemoveRequest, Site,
+    CertificateState, DomainAction, DomainAddRequest, DomainCheck, DomainRemoveRequest, DomainVisit,
+    Site,
 };
 pub use engine::{Engine, Receipt};
 pub use error::{EngineError, Kind, Result};
 pub use jobs::JobEvent;
+pub use preferences::{Motion, Preferences, Theme};
+pub use notices::Notice;
 pub use projects::{Imported, NewService, Place};
 pub use rows::{AnyRow, Changed, ChangedRow};
 pub use servers::{
@@ -41,10 +51,11 @@ pub use servers::{
     HostKeySeen, ImageChoice, Listed, PowerRequest, ProvisionRequest, ServerAction,
     SnapshotRequest,
 };
+pub use tour::{Tour, TourGround};
 pub use world::{Patience, Ports, Settings};
 
 pub use plimsoll_store::{
-    AuditFilter, AuditReport, DeploymentFilter, JobFilter, LogLine, Page, Slice,
+    AuditFilter, AuditReport, Backup, DeploymentFilter, JobFilter, LogLine, Page, Slice,
 };
 
 /// A plan of ours: what a click will do, before it does it.

@@ -25,6 +25,15 @@ pub struct DomainCheck {
     pub https: Seen,
 }
 
+/// How a name looks from outside, where one answer may be there without the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainVisit {
+    /// Over plain HTTP.
+    pub http: PortResult<Seen>,
+    /// Over HTTPS.
+    pub https: PortResult<Seen>,
+}
+
 /// A certificate and how long it still lasts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateState {
@@ -61,6 +70,15 @@ impl Engine {
 
     /// Looks at a domain from outside, over HTTP and HTTPS. `path` starts with a slash.
     pub async fn check_domain(&self, id: DomainId, path: &str) -> Result<DomainCheck> {
+        let visit = self.visit_domain(id, path).await?;
+        Ok(DomainCheck {
+            http: visit.http?,
+            https: visit.https?,
+        })
+    }
+
+    /// The same, with what each of the two answered.
+    pub async fn visit_domain(&self, id: DomainId, path: &str) -> Result<DomainVisit> {
         if !path.starts_with('/') || !path.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(EngineError::bad_input(
                 "invalid_path",
@@ -75,14 +93,13 @@ impl Engine {
             .await?;
         let outside = &self.world.ports.outside;
         let (host, endpoint) = (&domain.host, &account.endpoint);
-        Ok(DomainCheck {
-            http: outside
-                .get(endpoint, &format!("http://{host}{path}"))
-                .await?,
-            https: outside
-                .get(endpoint, &format!("https://{host}{path}"))
-                .await?,
-        })
+        let (http, https) = (
+            format!("http://{host}{path}"),
+            format!("https://{host}{path}"),
+        );
+        let (http, https) =
+            futures::join!(outside.get(endpoint, &http), outside.get(endpoint, &https));
+        Ok(DomainVisit { http, https })
     }
 
     /// All certificates, the ones that end first at the front.

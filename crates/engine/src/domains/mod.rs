@@ -9,7 +9,7 @@ mod site;
 mod verify;
 
 pub use add::DomainAddRequest;
-pub use list::{CertificateState, DomainCheck};
+pub use list::{CertificateState, DomainCheck, DomainVisit};
 pub use remove::DomainRemoveRequest;
 pub use site::Site;
 

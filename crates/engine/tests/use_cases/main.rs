@@ -14,4 +14,5 @@ mod projects;
 mod provisioning;
 mod resuming;
 mod secrets;
+mod tour;
 mod world;
