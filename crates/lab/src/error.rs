@@ -86,6 +86,12 @@ pub enum LabError {
         /// The state folder that was asked.
         state: PathBuf,
     },
+    /// Somebody wrote in the sample application.
+    #[error("{path} says something that the practice cloud did not write")]
+    SampleEdited {
+        /// The file.
+        path: PathBuf,
+    },
     /// The lab's process ended before it was ready.
     #[error("the practice cloud did not start: {cause}; its log is {log}")]
     Start {
@@ -110,6 +116,29 @@ impl LabError {
             Self::Network { .. } => "practice_network_failed",
             Self::NotRunning { .. } => "practice_not_running",
             Self::Start { .. } => "practice_start_failed",
+            Self::SampleEdited { .. } => "practice_sample_edited",
+        }
+    }
+
+    /// What to do about it; empty where nothing helps but reading the error.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "Install the package and try again.",
+            Self::NoEngine { .. } => {
+                "Install Docker and start it, then try again. On Debian and Ubuntu it also works as \
+                 root with the packages docker.io, iptables and iproute2."
+            }
+            Self::Engine { .. } => "Look whether Docker runs and has space, then try again.",
+            Self::File { .. } => "Make it readable and writable, or free some space.",
+            Self::State { .. } => "Wipe the practice cloud and start it again.",
+            Self::NotRunning { .. } => "Start it.",
+            Self::Start { .. } | Self::Program { .. } => {
+                "Read the end of its log, mend the cause and start it again."
+            }
+            Self::Certificate { .. } | Self::Network { .. } => "Stop it and start it again.",
+            Self::SampleEdited { .. } => {
+                "Move your own version of the sample to another folder, or delete it."
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod instance;
 mod network;
 pub mod practice;
 pub mod proxy;
+pub mod sample;
 pub mod settings;
 pub mod tls;
 

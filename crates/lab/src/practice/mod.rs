@@ -6,6 +6,7 @@
 
 mod asking;
 mod control;
+mod door;
 mod lock;
 mod serve;
 
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use door::{Door, Doors};
 pub use serve::serve;
 
 use crate::command::{Program, process_runs};
