@@ -1,5 +1,9 @@
 //! Jobs: durable work made of steps, each with its undo.
 
+mod moves;
+
+pub use moves::{Move, Moves};
+
 use crate::{JobId, PlanId, Timestamp};
 use serde::{Deserialize, Serialize};
 

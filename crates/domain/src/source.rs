@@ -29,6 +29,21 @@ pub enum Source {
     },
 }
 
+/// In a line, as lists show it.
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Folder { path } => f.write_str(path),
+            Source::Git { url, reference, .. } => match reference {
+                GitReference::Default => f.write_str(url),
+                GitReference::Branch(name) => write!(f, "{url} ({name})"),
+                GitReference::Commit(hash) => write!(f, "{url} ({hash})"),
+            },
+            Source::Image { reference } => f.write_str(reference),
+        }
+    }
+}
+
 /// What to check out of a git repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]

@@ -16,7 +16,7 @@ use plimsoll_domain::{
     job::{Job, JobStatus},
     plan::{differences, hash_of},
 };
-use plimsoll_store::{JobFilter, Page, Store};
+use plimsoll_store::Store;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -177,21 +177,7 @@ impl Engine {
     /// Jobs that a process left in the middle: each waits for *resume* or *undo*.
     pub async fn interrupted(&self) -> Result<Vec<Job>> {
         self.find_the_dead().await?;
-        let filter = JobFilter {
-            status: Some(JobStatus::Interrupted),
-            ..JobFilter::default()
-        };
-        let mut all = Vec::new();
-        let mut before = None;
-        loop {
-            let page = Page { before, limit: 100 };
-            let slice = self.world.store.jobs(&filter, &page).await?;
-            all.extend(slice.items);
-            before = slice.next;
-            if before.is_none() {
-                return Ok(all);
-            }
-        }
+        self.jobs_that_are(JobStatus::Interrupted).await
     }
 
     /// Ends in order: jobs in the middle become interrupted at once, not when somebody looks.

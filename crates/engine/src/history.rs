@@ -2,14 +2,15 @@
 
 use crate::{Engine, Result, deploy::here};
 use plimsoll_domain::{
-    DeploymentId, EnvironmentId, JobId, ServiceId,
+    DeploymentId, EnvironmentId, JobId, ReleaseId, ServiceId,
     audit::AuditEntry,
     change::Change,
     deployment::Deployment,
-    job::{Job, JobStep},
+    job::{Job, JobStatus, JobStep},
     release::Release,
 };
 use plimsoll_store::{AuditFilter, AuditReport, DeploymentFilter, JobFilter, LogLine, Page, Slice};
+use std::collections::BTreeSet;
 use tokio::sync::watch;
 
 impl Engine {
@@ -29,6 +30,54 @@ impl Engine {
     pub async fn jobs(&self, filter: &JobFilter, page: &Page) -> Result<Slice<Job>> {
         self.find_the_dead().await?;
         Ok(self.world.store.jobs(filter, page).await?)
+    }
+
+    /// Jobs that have not ended: queued, running and interrupted ones, newest first.
+    pub async fn jobs_underway(&self) -> Result<Vec<Job>> {
+        self.find_the_dead().await?;
+        let mut all = Vec::new();
+        for status in [
+            JobStatus::Running,
+            JobStatus::Queued,
+            JobStatus::Interrupted,
+        ] {
+            all.extend(self.jobs_that_are(status).await?);
+        }
+        all.sort_by_key(|job| std::cmp::Reverse(job.id));
+        Ok(all)
+    }
+
+    /// All jobs that stand here, newest first.
+    pub(crate) async fn jobs_that_are(&self, status: JobStatus) -> Result<Vec<Job>> {
+        let filter = JobFilter {
+            status: Some(status),
+            ..JobFilter::default()
+        };
+        let mut all = Vec::new();
+        let mut page = Page::first(100);
+        loop {
+            let slice = self.world.store.jobs(&filter, &page).await?;
+            all.extend(slice.items);
+            page.before = slice.next;
+            if page.before.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The newest deployment of each service in each environment and the one that serves there,
+    /// with their releases.
+    pub async fn latest_deployments(&self) -> Result<(Vec<Deployment>, Vec<Release>)> {
+        let deployments = self.world.store.latest_deployments().await?;
+        let ids: BTreeSet<ReleaseId> = deployments
+            .iter()
+            .filter_map(|deployment| deployment.release_id)
+            .collect();
+        let mut releases = Vec::with_capacity(ids.len());
+        for id in ids {
+            releases.extend(self.world.store.get::<Release>(&id).await?);
+        }
+        Ok((deployments, releases))
     }
 
     /// Log lines of a job, or of one of its steps, after a line.

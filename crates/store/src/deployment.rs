@@ -1,6 +1,6 @@
 //! The history of deployments, filtered and paged; fast with ten thousand of them.
 
-use crate::{Page, Result, Slice, Store, error::doing, table::nouns};
+use crate::{Page, Result, Slice, Store, error::doing, nouns::find, table::nouns};
 use plimsoll_domain::{
     EnvironmentId, ProjectId, ServiceId, Timestamp,
     deployment::{Deployment, DeploymentKind},
@@ -82,6 +82,16 @@ pub(crate) fn word<T: serde::Serialize>(value: Option<T>) -> Option<String> {
 }
 
 impl Store {
+    /// The newest deployment of each service in each environment, and the last one of each that
+    /// succeeded.
+    pub async fn latest_deployments(&self) -> Result<Vec<Deployment>> {
+        let sql = "SELECT * FROM deployments WHERE id IN \
+                   (SELECT max(id) FROM deployments GROUP BY environment_id, service_id \
+                    UNION SELECT max(id) FROM deployments WHERE status = 'succeeded' \
+                    GROUP BY environment_id, service_id) ORDER BY id";
+        find!(self, many, sql)
+    }
+
     /// A page of deployments, newest first.
     pub async fn deployments(
         &self,

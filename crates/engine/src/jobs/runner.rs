@@ -11,7 +11,7 @@ use futures::{FutureExt, Stream};
 use plimsoll_domain::{
     JobId,
     job::{
-        Direction, FIRST_BACKOFF_MS, HARD_LIMIT_MS, Job, JobStatus, MAX_RETRIES, Queue,
+        Direction, FIRST_BACKOFF_MS, HARD_LIMIT_MS, Job, JobStatus, MAX_RETRIES, Move, Queue,
         SOFT_LIMIT_MS, StepStatus,
     },
 };
@@ -208,66 +208,41 @@ impl<P: Performer> Runner<P> {
         let store = &self.shared.core.store;
         let steps = store.steps(id).await?;
         let untouched = steps.iter().all(|step| step.status == StepStatus::Pending);
-        self.change(id, "be cancelled", |job| match job.status {
-            JobStatus::Running => {
+        self.change(id, Move::Cancel, |job| {
+            if job.status == JobStatus::Running {
                 job.cancel_requested = true;
-                true
+            } else if untouched {
+                job.status = JobStatus::Cancelled;
+                job.error = None;
+                job.finished_at = Some(store.now());
+            } else {
+                job.status = JobStatus::Queued;
+                job.direction = Direction::Back;
             }
-            JobStatus::Queued | JobStatus::Interrupted => {
-                if untouched {
-                    job.status = JobStatus::Cancelled;
-                    job.error = None;
-                    job.finished_at = Some(store.now());
-                } else {
-                    job.status = JobStatus::Queued;
-                    job.direction = Direction::Back;
-                }
-                true
-            }
-            JobStatus::Succeeded | JobStatus::Failed | JobStatus::Cancelled => false,
         })
         .await
     }
 
     /// Puts an interrupted job in line again; it goes on where it was, in the direction it had.
     pub async fn resume(&self, id: JobId) -> Result<Job, JobError> {
-        self.change(id, "be resumed", |job| match job.status {
-            JobStatus::Interrupted => {
-                job.error = job.error.take().filter(|error| error.code != "interrupted");
-                again(job, job.direction)
-            }
-            JobStatus::Queued
-            | JobStatus::Running
-            | JobStatus::Succeeded
-            | JobStatus::Failed
-            | JobStatus::Cancelled => false,
+        self.change(id, Move::Resume, |job| {
+            job.error = job.error.take().filter(|error| error.code != "interrupted");
+            again(job, job.direction);
         })
         .await
     }
 
     /// Puts an interrupted or failed job in line to take back what it did.
     pub async fn undo(&self, id: JobId) -> Result<Job, JobError> {
-        self.change(id, "be undone", |job| match job.status {
-            JobStatus::Interrupted | JobStatus::Failed => again(job, Direction::Back),
-            JobStatus::Queued
-            | JobStatus::Running
-            | JobStatus::Succeeded
-            | JobStatus::Cancelled => false,
-        })
-        .await
+        self.change(id, Move::Undo, |job| again(job, Direction::Back))
+            .await
     }
 
     /// Puts a failed or cancelled job in line again: what is done stays done, the rest is tried.
     pub async fn retry(&self, id: JobId) -> Result<Job, JobError> {
-        self.change(id, "be retried", |job| match job.status {
-            JobStatus::Failed | JobStatus::Cancelled => {
-                job.error = None;
-                again(job, Direction::Forward)
-            }
-            JobStatus::Queued
-            | JobStatus::Running
-            | JobStatus::Succeeded
-            | JobStatus::Interrupted => false,
+        self.change(id, Move::Retry, |job| {
+            job.error = None;
+            again(job, Direction::Forward);
         })
         .await
     }
@@ -294,19 +269,19 @@ impl<P: Performer> Runner<P> {
     async fn change(
         &self,
         id: JobId,
-        wanted: &'static str,
-        change: impl FnOnce(&mut Job) -> bool,
+        wanted: Move,
+        change: impl FnOnce(&mut Job),
     ) -> Result<Job, JobError> {
         let mut write = self.shared.core.store.write().await?;
         let mut job: Job = write.need(&id).await?;
-        let status = job.status;
-        if !change(&mut job) {
+        if !job.status.allows(wanted) {
             return Err(JobError::Store(StoreError::WrongStatus {
                 job: id.to_string(),
-                status: format!("{status:?}").to_lowercase(),
-                wanted,
+                status: format!("{:?}", job.status).to_lowercase(),
+                wanted: infinitive(wanted),
             }));
         }
+        change(&mut job);
         write.put_job(&job).await?;
         write.commit().await?;
         Ok(job)
@@ -333,12 +308,20 @@ impl<P: Performer> Runner<P> {
     }
 }
 
-fn again(job: &mut Job, direction: Direction) -> bool {
+fn again(job: &mut Job, direction: Direction) {
     job.status = JobStatus::Queued;
     job.direction = direction;
     job.cancel_requested = false;
     job.finished_at = None;
-    true
+}
+
+fn infinitive(wanted: Move) -> &'static str {
+    match wanted {
+        Move::Cancel => "be cancelled",
+        Move::Resume => "be resumed",
+        Move::Undo => "be undone",
+        Move::Retry => "be retried",
+    }
 }
 
 impl<P: Performer> Shared<P> {
