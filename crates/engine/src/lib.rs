@@ -10,7 +10,9 @@ mod diagnostics;
 mod domains;
 mod engine;
 mod error;
+mod forms;
 mod hands;
+mod health;
 mod history;
 mod intent;
 pub mod jobs;
@@ -41,10 +43,12 @@ pub use domains::{
 };
 pub use engine::{Engine, Receipt};
 pub use error::{EngineError, Kind, Result};
+pub use forms::OpenForm;
+pub use health::{ServerHealth, ServiceHealth};
 pub use jobs::JobEvent;
 pub use preferences::{Motion, Preferences, Theme};
 pub use notices::Notice;
-pub use projects::{Imported, NewService, Place};
+pub use projects::{ImportChange, Imported, ImportedVariable, NewService, Place};
 pub use rows::{AnyRow, Changed, ChangedRow};
 pub use servers::{
     AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DestroyRequest, DestroyTarget,

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 /// The keychain's entry with the data key: 32 bytes, base64.
 pub const DATA_KEY_ENTRY: &str = "data-key";
 /// The store's setting that tells which data key it was sealed with, without telling the key.
-const FINGERPRINT_SETTING: &str = "data_key_fingerprint";
+pub(crate) const FINGERPRINT_SETTING: &str = "data_key_fingerprint";
 /// Bytes of a nonce (SP 800-38D §8.2.2: 96 bits, random).
 const NONCE_BYTES: usize = 12;
 

@@ -73,6 +73,27 @@ fn sweep(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A whole database beside the living one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// The file.
+    pub path: PathBuf,
+    /// When it was made; `None` when its name does not tell.
+    pub made_at: Option<Timestamp>,
+    /// Its size, bytes.
+    pub bytes: u64,
+}
+
+/// All backups with what is known of each, newest first.
+pub(crate) fn all(folder: &Path) -> Result<Vec<Backup>> {
+    let known = |path: PathBuf| Backup {
+        made_at: made_at(&path),
+        bytes: fs::metadata(&path).map_or(0, |file| file.len()),
+        path,
+    };
+    Ok(list(folder)?.into_iter().map(known).collect())
+}
+
 /// All backups, newest first.
 pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
@@ -140,7 +161,7 @@ pub(crate) async fn restore(
     database: &Path,
     backups: &Path,
     now: Timestamp,
-) -> Result<(PathBuf, Option<PathBuf>)> {
+) -> Result<(Option<PathBuf>, Option<PathBuf>)> {
     let mut chosen = None;
     for candidate in list(backups)? {
         match examine(&candidate).await {
@@ -160,19 +181,44 @@ pub(crate) async fn restore(
             .and_then(|file| file.sync_all())
             .map_err(|source| failed("sync", &restoring, source))?;
     }
+    let aside = move_aside(database, "damaged", now)?;
+    finish_restore(database)?;
+    Ok((aside, chosen))
+}
+
+/// Puts another database in place of the one that is there, which is kept aside; answers where.
+/// The caller holds the store alone.
+pub(crate) async fn replace(
+    database: &Path,
+    other: &Path,
+    now: Timestamp,
+) -> Result<Option<PathBuf>> {
+    let bad = |evidence| StoreError::BadBackup {
+        path: other.to_owned(),
+        evidence,
+    };
+    examine(other).await.map_err(bad)?;
+    let restoring = beside(database, ".restoring");
+    fs::rename(other, &restoring).map_err(|source| failed("put in place", other, source))?;
+    let aside = move_aside(database, "before-restore", now)?;
+    finish_restore(database)?;
+    Ok(aside)
+}
+
+/// Moves a database with its journal aside; `None` when there is none.
+fn move_aside(database: &Path, why: &str, now: Timestamp) -> Result<Option<PathBuf>> {
     let stamp = now.to_string().replace(':', "-");
-    let aside = beside(database, &format!(".damaged-{stamp}"));
+    let aside = beside(database, &format!(".{why}-{stamp}"));
+    let mut moved = false;
     for end in ["-wal", "-shm", ""] {
         let from = beside(database, end);
-        let to = beside(&aside, end);
-        match fs::rename(&from, &to) {
-            Ok(()) => {}
+        match fs::rename(&from, beside(&aside, end)) {
+            Ok(()) => moved = true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(failed("move aside", &from, source)),
         }
     }
-    finish_restore(database)?;
-    Ok((aside, chosen))
+    Ok(moved.then_some(aside))
 }
 
 /// Puts a copied backup in place: the last act of a restore, repeated after a crash before it.

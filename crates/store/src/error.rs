@@ -1,6 +1,6 @@
 //! What can go wrong in the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The answer of every call to the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -26,13 +26,10 @@ pub enum StoreError {
     },
     /// The database was damaged. It was moved aside; the next opening finds the newest backup that
     /// passed its check, or an empty store where there was none.
-    #[error(
-        "the database was damaged ({evidence}); it is kept as {kept_aside}",
-        kept_aside = kept_aside.display()
-    )]
+    #[error("the database was damaged ({evidence}); {}", whereabouts(kept_aside.as_deref()))]
     Corrupt {
-        /// Where the damaged files are.
-        kept_aside: PathBuf,
+        /// Where the damaged files are; `None` when nothing was left of them.
+        kept_aside: Option<PathBuf>,
         /// The backup that took its place.
         restored_from: Option<PathBuf>,
         /// What the integrity check said first.
@@ -257,6 +254,13 @@ const CONSTRAINT_UNIQUE: i32 = 2067;
 
 fn result_code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
+}
+
+fn whereabouts(kept_aside: Option<&Path>) -> String {
+    kept_aside.map_or_else(
+        || "nothing was left to be kept".to_owned(),
+        |path| format!("it is kept as {}", path.display()),
+    )
 }
 
 /// Whether another connection held the lock for too long: `SQLITE_BUSY` and its extensions.

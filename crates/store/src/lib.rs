@@ -25,6 +25,7 @@ mod table;
 mod write;
 
 pub use audit::{AuditFilter, AuditReport};
+pub use backup::Backup;
 pub use deployment::DeploymentFilter;
 pub use error::{Result, StoreError};
 pub use job::{JobFilter, StepRef};

@@ -25,6 +25,17 @@ impl Store {
             .map_err(doing("read a setting"))
     }
 
+    /// The settings of this device whose names begin so, by name.
+    pub async fn settings_under(&self, prefix: &str) -> Result<Vec<(String, String)>> {
+        sqlx::query_as(
+            "SELECT name, value FROM settings WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name",
+        )
+        .bind(prefix)
+        .fetch_all(&mut *self.reader().await?)
+        .await
+        .map_err(doing("read settings"))
+    }
+
     /// The build context of a service that is known to be on a server.
     pub async fn manifest(&self, server: ServerId, service: ServiceId) -> Result<Option<Manifest>> {
         let row: Option<(String, String, String)> = sqlx::query_as(

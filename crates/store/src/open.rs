@@ -1,7 +1,7 @@
 //! Opening the store: locks, checks, migrations, connections.
 
 use crate::{
-    LogPolicy, Noun, Result, StoreError, backup,
+    Backup, LogPolicy, Noun, Result, StoreError, backup,
     error::{doing, is_damage},
     lock::Held,
     migrate,
@@ -18,7 +18,7 @@ use sqlx::{
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::sync::watch;
@@ -57,7 +57,7 @@ pub(crate) struct Inner {
     pub(crate) writer: SqlitePool,
     readers: SqlitePool,
     pub(crate) written: watch::Sender<u64>,
-    _open: Held,
+    open: Mutex<Option<Held>>,
 }
 
 impl Store {
@@ -116,7 +116,7 @@ impl Store {
                 writer,
                 readers,
                 written: watch::Sender::new(0),
-                _open: held,
+                open: Mutex::new(Some(held)),
             }),
         };
         // The work of today does not have to wait for a disk with more room.
@@ -157,10 +157,37 @@ impl Store {
         backup::back_up(&mut connection, &backups, self.now(), "on-request").await
     }
 
-    /// Closes all connections. Dropping the last clone does the same, a little later.
+    /// All backups, newest first.
+    pub fn backups(&self) -> Result<Vec<Backup>> {
+        backup::all(&self.inner.folder.join("backups"))
+    }
+
+    /// Closes all connections and lets go of the folder. Dropping the last clone does the same, a
+    /// little later.
     pub async fn close(&self) {
         self.inner.readers.close().await;
         self.inner.writer.close().await;
+        let mut open = self
+            .inner
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        open.take();
+    }
+
+    /// Puts another database in place of a folder's, which is kept aside; answers where. The next
+    /// opening works with it. The other file is used up.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while anybody has the store open; [`StoreError::BadBackup`] when the
+    /// other file is no sound store: then nothing was changed.
+    pub async fn replace(folder: &Path, other: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
+        create_private(folder)?;
+        let lock = folder.join("store.lock");
+        let alone = Held::wait(|| Held::try_alone(&lock), PATIENCE, "replace it").await?;
+        let aside = backup::replace(&folder.join("plimsoll.db"), other, now).await?;
+        drop(alone);
+        Ok(aside)
     }
 
     async fn back_up_if_due(&self, now: Timestamp) -> Result<()> {
@@ -246,11 +273,20 @@ async fn needs_care(database: &Path) -> Result<bool> {
     }
 }
 
-/// Migrates a sound database; puts a damaged one aside and tells so.
+/// Migrates a sound database; puts a damaged one aside and tells so. One that is gone or empty
+/// while there are backups was lost, not never made.
 async fn take_care(database: &Path, backups: &Path, now: Timestamp) -> Result<()> {
-    if database.exists()
-        && let Err(evidence) = examine(database).await?
-    {
+    let damage = if database.exists() {
+        match examine(database).await? {
+            Ok(0) => Some("the file is empty".to_owned()),
+            Ok(_) => None,
+            Err(evidence) => Some(evidence),
+        }
+    } else {
+        let lost = !backup::list(backups)?.is_empty();
+        lost.then(|| "the file is gone".to_owned())
+    };
+    if let Some(evidence) = damage {
         let (kept_aside, restored_from) = backup::restore(database, backups, now).await?;
         return Err(StoreError::Corrupt {
             kept_aside,

@@ -25,7 +25,8 @@ struct OneTimeKey {
     public: String,
 }
 
-fn one_time_entry(server: ServerId) -> String {
+/// The keychain's entry of a host key that has not been replaced yet.
+pub(crate) fn one_time_entry(server: ServerId) -> String {
     format!("host-key/{server}")
 }
 

@@ -21,6 +21,7 @@ pub use provision::{ImageChoice, ProvisionRequest};
 pub(crate) use adopt::observe as observe_adopt;
 pub(crate) use base::{observe_base, observe_delete as observe_delete_base};
 pub(crate) use contact::pause;
+pub(crate) use create::one_time_entry;
 pub(crate) use destroy::observe as observe_destroy;
 pub(crate) use power::observe as observe_server;
 pub(crate) use provision::observe as observe_provision;

@@ -43,7 +43,7 @@ async fn a_damaged_database_is_kept_aside_and_the_newest_good_backup_takes_its_p
             restored_from,
             ..
         }) => {
-            assert!(kept_aside.exists());
+            assert!(kept_aside.unwrap().exists());
             assert_eq!(restored_from, Some(good));
         }
         other => panic!("{:?}", other.err()),
@@ -66,6 +66,116 @@ async fn a_file_that_is_no_database_is_kept_aside_too() {
     }
     let store = open(folder.path()).await;
     assert_eq!(store.all::<Project>().await.unwrap(), []);
+}
+
+/// A store with one project in its database and in a backup; answers the backup.
+async fn with_a_backup(folder: &Path) -> std::path::PathBuf {
+    with_a_project(folder, 1).await;
+    let store = open(folder).await;
+    let good = store.back_up().await.unwrap();
+    store.close().await;
+    good
+}
+
+#[tokio::test]
+async fn however_a_database_was_damaged_it_is_kept_and_the_backup_takes_its_place() {
+    type Harm = fn(&mut Vec<u8>);
+    let harms: [(&str, Harm); 4] = [
+        ("cut in half", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("cut inside a page", |bytes| bytes.truncate(6_000)),
+        ("no byte left", Vec::clear),
+        ("a page's head flipped", |bytes| {
+            let pages = bytes.len() / 4_096;
+            for page in 1..pages {
+                bytes[page * 4_096] ^= 0xff;
+                bytes[page * 4_096 + 3] ^= 0x5a;
+            }
+        }),
+    ];
+    for (name, harm) in harms {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("plimsoll.db");
+        let good = with_a_backup(folder.path()).await;
+        let mut bytes = fs::read(&database).unwrap();
+        harm(&mut bytes);
+        fs::write(&database, &bytes).unwrap();
+        match try_open(folder.path(), "d").await {
+            Err(StoreError::Corrupt {
+                kept_aside: Some(kept_aside),
+                restored_from,
+                ..
+            }) => {
+                let kept = fs::read(kept_aside).unwrap();
+                assert!(kept.starts_with(&bytes), "{name}: it was changed");
+                assert_eq!(restored_from, Some(good), "{name}");
+            }
+            other => panic!("{name}: {:?}", other.err()),
+        }
+        let store = open(folder.path()).await;
+        assert_eq!(
+            store.all::<Project>().await.unwrap(),
+            [project(1)],
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_comes_back_from_its_backup_and_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = with_a_backup(folder.path()).await;
+    fs::remove_file(folder.path().join("plimsoll.db")).unwrap();
+    match try_open(folder.path(), "d").await {
+        Err(StoreError::Corrupt {
+            kept_aside: None,
+            restored_from,
+            evidence,
+        }) => {
+            assert_eq!(restored_from, Some(good));
+            assert_eq!(evidence, "the file is gone");
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    let store = open(folder.path()).await;
+    assert_eq!(store.all::<Project>().await.unwrap(), [project(1)]);
+}
+
+#[tokio::test]
+async fn an_empty_file_without_a_backup_is_told_before_an_empty_store_takes_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("plimsoll.db"), "").unwrap();
+    match try_open(folder.path(), "d").await {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            assert!(error.next_step().contains("There was no backup"));
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    open(folder.path()).await;
+}
+
+#[tokio::test]
+async fn another_database_takes_the_place_of_one_that_nobody_has_open() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    with_a_project(folder.path(), 1).await;
+    with_a_project(elsewhere.path(), 2).await;
+    let other = elsewhere.path().join("plimsoll.db");
+
+    let no_store = elsewhere.path().join("no-store");
+    fs::write(&no_store, "not a database".repeat(1_000)).unwrap();
+    let refused = crate::Store::replace(folder.path(), &no_store, at(5)).await;
+    assert!(matches!(refused, Err(StoreError::BadBackup { .. })));
+
+    let kept = crate::Store::replace(folder.path(), &other, at(5)).await;
+    let kept = kept.unwrap().unwrap();
+    let store = open(folder.path()).await;
+    assert_eq!(store.all::<Project>().await.unwrap(), [project(2)]);
+    store.close().await;
+    // The first one comes back from where it was kept.
+    crate::Store::replace(folder.path(), &kept, at(6))
+        .await
+        .unwrap();
+    let store = open(folder.path()).await;
+    assert_eq!(store.all::<Project>().await.unwrap(), [project(1)]);
 }
 
 #[tokio::test]
