@@ -46,6 +46,42 @@ pub fn parse(text: &str) -> Result<Vec<(VariableName, String)>, InvalidLine> {
     Ok(found)
 }
 
+/// Whether a variable of this name usually holds something that nobody else may read. A guess, by
+/// the words in it: people confirm it.
+pub fn is_usually_secret(name: &VariableName) -> bool {
+    const WORDS: [&str; 16] = [
+        "SECRET",
+        "TOKEN",
+        "PASSWORD",
+        "PASSWD",
+        "PASS",
+        "PWD",
+        "KEY",
+        "APIKEY",
+        "PRIVATE",
+        "CREDENTIAL",
+        "CREDENTIALS",
+        "AUTH",
+        "SALT",
+        "DSN",
+        "SIGNATURE",
+        "PASSPHRASE",
+    ];
+    let upper = name.as_str().to_ascii_uppercase();
+    // These carry a login inside an address.
+    if upper.ends_with("DATABASE_URL") || upper.ends_with("REDIS_URL") || upper.ends_with("_URI") {
+        return true;
+    }
+    // Made to be seen by everybody who opens the page.
+    if upper.starts_with("PUBLIC_")
+        || upper.starts_with("NEXT_PUBLIC_")
+        || upper.starts_with("VITE_")
+    {
+        return false;
+    }
+    upper.split('_').any(|word| WORDS.contains(&word)) && !upper.contains("PUBLIC_KEY")
+}
+
 struct Reader<'a> {
     rest: &'a str,
     line: usize,
@@ -239,6 +275,25 @@ mod tests {
             let found = read(&text);
             prop_assert_eq!(&found[0].1, &value);
             prop_assert_eq!(&found[1].1, "1");
+        }
+    }
+
+    #[test]
+    fn names_of_secrets_are_guessed_by_their_words() {
+        for (name, secret) in [
+            ("STRIPE_SECRET_KEY", true),
+            ("password", true),
+            ("DATABASE_URL", true),
+            ("GITHUB_TOKEN", true),
+            ("SESSION_SALT", true),
+            ("PORT", false),
+            ("MONKEY", false),
+            ("NEXT_PUBLIC_MAP_KEY", false),
+            ("SSH_PUBLIC_KEY", false),
+            ("SITE_URL", false),
+        ] {
+            let parsed = VariableName::parse(name).unwrap();
+            assert_eq!(is_usually_secret(&parsed), secret, "{name}");
         }
     }
 }

@@ -16,6 +16,57 @@ pub use text::{read_amount, read_lines, read_pairs, write_amount, write_lines, w
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
+/// Every form there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FormKind {
+    /// A new project.
+    Project,
+    /// A new environment.
+    Environment,
+    /// The servers of an environment.
+    EnvironmentServers,
+    /// A new service.
+    Service,
+    /// The settings of a service.
+    ServiceSettings,
+    /// A variable.
+    Variable,
+}
+
+impl FormKind {
+    /// Its name, as settings and drafts know it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FormKind::Project => "project",
+            FormKind::Environment => "environment",
+            FormKind::EnvironmentServers => "environment_servers",
+            FormKind::Service => "service",
+            FormKind::ServiceSettings => "service_settings",
+            FormKind::Variable => "variable",
+        }
+    }
+
+    /// Whether what was typed is kept until the form is opened again. A variable's plain value may
+    /// turn out to be a secret by the next click.
+    pub fn keeps_drafts(self) -> bool {
+        self != FormKind::Variable
+    }
+
+    /// Everything that is wrong with what was typed.
+    pub fn check(self, values: &Values) -> Vec<FieldError> {
+        let wrong = match self {
+            FormKind::Project => project::read(values).err(),
+            FormKind::Environment => environment::read(values).err(),
+            FormKind::EnvironmentServers => environment::read_servers(values).err(),
+            FormKind::Service => service::read(values).err(),
+            FormKind::ServiceSettings => service::read_settings(values).err(),
+            FormKind::Variable => variable::read(values).err(),
+        };
+        wrong.unwrap_or_default()
+    }
+}
+
 /// A description of everything that is asked at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Form {

@@ -6,7 +6,7 @@ mod service;
 mod variable;
 
 pub use service::NewService;
-pub use variable::Imported;
+pub use variable::{ImportChange, Imported, ImportedVariable};
 
 pub(crate) use service::source_token_entry;
 

@@ -19,6 +19,31 @@ pub struct Imported {
     pub secret: Vec<VariableName>,
 }
 
+/// What an import would do with a variable; its value is not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedVariable {
+    /// The name.
+    pub name: VariableName,
+    /// Whether it is proposed as a secret: it is one already, or its name says so.
+    pub secret: bool,
+    /// Whether it is a secret already, and stays one.
+    pub sealed_already: bool,
+    /// What becomes of the one that is there.
+    pub change: ImportChange,
+}
+
+/// What an import would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportChange {
+    /// There was none of the name.
+    New,
+    /// The value that is there is replaced, or may be: a sealed one is not compared.
+    Replaced,
+    /// The same value is there already.
+    Same,
+}
+
 /// A variable on its way into the store.
 struct Incoming {
     name: VariableName,
@@ -69,6 +94,36 @@ impl Engine {
         };
         self.write_variables(environment, service, vec![incoming])
             .await
+    }
+
+    /// What a pasted `.env` text would set, so that people see it before it happens.
+    pub async fn preview_import(
+        &self,
+        environment: EnvironmentId,
+        service: ServiceId,
+        text: &Secret,
+    ) -> Result<Vec<ImportedVariable>> {
+        let there = self.variables(environment, service).await?;
+        let found = dotenv::parse(text.expose())?;
+        Ok(found
+            .into_iter()
+            .map(|(name, value)| {
+                let before = there.iter().find(|variable| variable.name == name);
+                let sealed_already = before.is_some_and(|variable| variable.secret);
+                ImportedVariable {
+                    secret: sealed_already || dotenv::is_usually_secret(&name),
+                    sealed_already,
+                    change: match before {
+                        None => ImportChange::New,
+                        Some(variable) if variable.value.as_ref() == Some(&value) => {
+                            ImportChange::Same
+                        }
+                        Some(_) => ImportChange::Replaced,
+                    },
+                    name,
+                }
+            })
+            .collect())
     }
 
     /// Takes the variables of a pasted `.env` text, all or none. A variable that is secret already

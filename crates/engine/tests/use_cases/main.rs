@@ -9,6 +9,8 @@ mod domains;
 mod fakes;
 mod faults;
 mod fleet;
+mod forms;
+mod health;
 mod hosts;
 mod projects;
 mod provisioning;
