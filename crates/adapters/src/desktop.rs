@@ -7,7 +7,7 @@ use crate::{
     digitalocean::DigitalOcean,
     docker::LocalEngine,
     http::Pool,
-    keychain::{SystemKeychain, Vault, passphrase_from},
+    keychain::{LockedVault, SystemKeychain, Vault, check_passphrase, passphrase_from},
     keys::KeyMaker,
     outside::Visitor,
     sources::Folders,
@@ -20,7 +20,7 @@ use plimsoll_engine::{
     Engine, Patience, Ports,
     ports::{Clock, Keychain, PortError, PortResult},
 };
-use plimsoll_store::{Opening, Store};
+use plimsoll_store::{Opening, Store, StoreError};
 use std::{env, ffi::OsString, path::PathBuf, sync::Arc};
 use tokio::sync::OnceCell;
 
@@ -37,9 +37,14 @@ pub type AskPassphrase = Box<dyn Fn() -> PortResult<Secret> + Send + Sync>;
 pub struct Settings {
     /// Where everything is kept; `None` for the user's own data folder.
     pub home: Option<PathBuf>,
-    /// Asks for the passphrase of a vault that is there already, when the environment does not give
-    /// it. Called at most once.
+    /// The passphrase of the vault in the folder: somebody has chosen the vault and given it.
+    pub passphrase: Option<Secret>,
+    /// Asks for the passphrase of a vault that is there already, when nobody gave it. Called at
+    /// most once.
     pub ask_passphrase: Option<AskPassphrase>,
+    /// Goes on with what took the place of a damaged database and leaves a notice of it, instead
+    /// of stopping once with the error.
+    pub mend: bool,
     /// How long servers are waited for.
     pub patience: Patience,
 }
@@ -51,12 +56,9 @@ pub struct Settings {
 /// [`Store::open`].
 pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let home = match settings.home {
-        Some(home) => home,
-        None => own_folder(|name| env::var_os(name))?,
-    };
+    let home = folder_of(settings.home)?;
     let owner = format!("{}@{}", user(), machine());
-    let keychain = keychain(&home, settings.ask_passphrase, &clock)?;
+    let keychain = keychain(&home, settings.passphrase, settings.ask_passphrase, &clock)?;
     let pool = Pool::new(Arc::clone(&clock));
     let ssh = Ssh::new(Arc::clone(&keychain));
     let agents = AgentClient::new(ssh.clone(), owner.clone());
@@ -66,7 +68,7 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
         Err(error) if error.code() == "agent_binary_missing" => String::new(),
         Err(error) => return Err(error.into()),
     };
-    let store = Store::open(Opening {
+    let opening = Opening {
         folder: home.clone(),
         new_device: device(clock.as_ref()),
         author: owner.clone(),
@@ -74,8 +76,14 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
             let clock = Arc::clone(&clock);
             Arc::new(move || clock.now())
         },
-    })
-    .await?;
+    };
+    let (store, damage) = match Store::open(opening.clone()).await {
+        Err(damage @ StoreError::Corrupt { .. }) if settings.mend => {
+            let damage = PortError::from(damage).0;
+            (Store::open(opening).await?, Some(damage))
+        }
+        opened => (opened?, None),
+    };
     let ports = Ports {
         tokens: Arc::new(CloudTokens::new(Arc::clone(&pool))),
         compute: Arc::new(DigitalOcean::new(Arc::clone(&pool), Arc::clone(&keychain))),
@@ -96,28 +104,67 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
         keep_releases: KEPT_RELEASES,
         patience: settings.patience,
     };
-    Engine::open(ports, store, settings).await
+    let engine = Engine::open(ports, store, settings).await?;
+    if let Some(damage) = damage {
+        engine.note_mended(&damage).await?;
+    }
+    Ok(engine)
 }
 
-/// The vault when the environment gives its passphrase, or when there is one and somebody can be
-/// asked; the system's keychain otherwise.
+/// Makes a vault in the folder: from now on it is used instead of the system's keychain, and every
+/// opening needs its passphrase.
+///
+/// # Errors
+/// `passphrase_short`, `vault_exists`, `vault_unreadable`.
+pub async fn create_vault(home: Option<PathBuf>, passphrase: &Secret) -> PortResult<()> {
+    check_passphrase(passphrase)?;
+    let file = folder_of(home)?.join(VAULT);
+    Vault::new(file, passphrase.clone(), Arc::new(SystemClock))
+        .create()
+        .await
+}
+
+/// Opens the vault in the folder once, to see whether the passphrase is right.
+///
+/// # Errors
+/// `vault_wrong_passphrase`, `vault_damaged`, `vault_newer`, `vault_unreadable`.
+pub async fn check_vault(home: Option<PathBuf>, passphrase: &Secret) -> PortResult<()> {
+    let file = folder_of(home)?.join(VAULT);
+    Vault::new(file, passphrase.clone(), Arc::new(SystemClock))
+        .check()
+        .await
+}
+
+fn folder_of(home: Option<PathBuf>) -> PortResult<PathBuf> {
+    home.map_or_else(|| own_folder(|name| env::var_os(name)), Ok)
+}
+
+/// The vault when its passphrase was given, or when there is one; the system's keychain otherwise.
 fn keychain(
     home: &std::path::Path,
+    given: Option<Secret>,
     ask: Option<AskPassphrase>,
     clock: &Arc<dyn Clock>,
 ) -> PortResult<Arc<dyn Keychain>> {
     let file = home.join(VAULT);
-    if let Some(passphrase) = passphrase_from(|name| env::var_os(name))? {
+    let given = match given {
+        Some(given) => Some(given),
+        None => passphrase_from(|name| env::var_os(name))?,
+    };
+    if let Some(passphrase) = given {
         return Ok(Arc::new(Vault::new(file, passphrase, Arc::clone(clock))));
     }
+    if !file.exists() {
+        return Ok(Arc::new(SystemKeychain::new()));
+    }
     Ok(match ask {
-        Some(ask) if file.exists() => Arc::new(AskedVault {
+        Some(ask) => Arc::new(AskedVault {
             file,
             ask: Arc::new(ask),
             clock: Arc::clone(clock),
             opened: OnceCell::new(),
         }),
-        _ => Arc::new(SystemKeychain::new()),
+        None => Arc::new(LockedVault),
     })
 }
 

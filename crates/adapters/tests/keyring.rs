@@ -87,7 +87,7 @@ async fn a_missing_keychain_is_explained() {
     }
     let keychain = SystemKeychain::of_service("plimsoll-test");
     if let Err(error) = keychain.get("x").await {
-        let codes = ["keychain_unavailable", "keychain_locked"];
+        let codes = ["keychain_missing", "keychain_locked"];
         assert!(codes.contains(&error.code()), "{error:?}");
         assert!(
             error.0.next_step.contains("PLIMSOLL_PASSPHRASE"),

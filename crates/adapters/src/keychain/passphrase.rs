@@ -7,6 +7,8 @@ use zeroize::Zeroizing;
 
 /// Longest passphrase that is read from a file, bytes.
 const LONGEST: u64 = 4_096;
+/// Fewest characters of a passphrase for something new.
+const SHORTEST: usize = 8;
 
 /// The passphrase that the environment gives: `PLIMSOLL_PASSPHRASE` itself, or the first line of
 /// the file that `PLIMSOLL_PASSPHRASE_FILE` names (`/dev/fd/3` is a file, too). `None` when
@@ -48,6 +50,22 @@ pub fn passphrase_from(
     checked(Zeroizing::new(line.to_owned()), "PLIMSOLL_PASSPHRASE_FILE").map(Some)
 }
 
+/// Whether a passphrase may seal something new.
+///
+/// # Errors
+/// `passphrase_short` with fewer than eight characters: whoever has the file can try as many as
+/// they like.
+pub fn check_passphrase(passphrase: &Secret) -> PortResult<()> {
+    if passphrase.expose().chars().count() < SHORTEST {
+        return Err(PortError::new(
+            "passphrase_short",
+            format!("A passphrase needs at least {SHORTEST} characters."),
+        )
+        .next_step("Choose a longer one: a few words that nobody guesses."));
+    }
+    Ok(())
+}
+
 fn checked(text: Zeroizing<String>, from: &str) -> PortResult<Secret> {
     if text.is_empty() {
         return Err(PortError::new(
@@ -81,6 +99,13 @@ mod tests {
             .unwrap();
         assert_eq!(given.expose(), "correct horse");
         assert!(passphrase_from(|_| None).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_passphrase_for_something_new_has_eight_characters() {
+        let error = check_passphrase(&Secret::new("sevench")).unwrap_err();
+        assert_eq!(error.code(), "passphrase_short");
+        check_passphrase(&Secret::new("äußerst!")).unwrap();
     }
 
     #[test]

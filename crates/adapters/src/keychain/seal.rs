@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 /// Why a file could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unsealed {
+pub(crate) enum Unsealed {
     #[error("{0}")]
     Damaged(&'static str),
     #[error("it was written by a newer Plimsoll (format {0})")]
@@ -65,11 +65,11 @@ struct File {
 
 /// The names and values that a vault keeps. Values are secrets; so are names treated.
 #[derive(Default)]
-pub(super) struct Entries(pub(super) BTreeMap<String, Secret>);
+pub(crate) struct Entries(pub(crate) BTreeMap<String, Secret>);
 
 /// A derived key, kept so that only the first access pays for deriving it.
 #[derive(Clone)]
-pub(super) struct Key {
+pub(crate) struct Key {
     cost: Cost,
     salt: [u8; 16],
     bytes: Zeroizing<[u8; 64]>,
@@ -77,7 +77,7 @@ pub(super) struct Key {
 
 impl Key {
     /// A key for a new file.
-    pub(super) fn fresh(passphrase: &Secret, clock: &dyn Clock) -> Result<Self, Unsealed> {
+    pub(crate) fn fresh(passphrase: &Secret, clock: &dyn Clock) -> Result<Self, Unsealed> {
         let mut salt = [0; 16];
         clock.entropy(&mut salt);
         Self::derive(passphrase, COST, salt)
@@ -134,7 +134,7 @@ impl File {
 }
 
 /// Opens a file's bytes; `known` is a key that fitted before.
-pub(super) fn open(
+pub(crate) fn open(
     bytes: &[u8],
     passphrase: &Secret,
     known: Option<&Key>,
@@ -200,7 +200,7 @@ pub(super) fn open(
 }
 
 /// Seals entries under a key, with a nonce of their own.
-pub(super) fn seal(entries: &Entries, key: &Key, clock: &dyn Clock) -> Result<Vec<u8>, Unsealed> {
+pub(crate) fn seal(entries: &Entries, key: &Key, clock: &dyn Clock) -> Result<Vec<u8>, Unsealed> {
     let failed = |_| Unsealed::Damaged("its entries could not be written");
     let plain: BTreeMap<&str, &str> = entries
         .0

@@ -11,8 +11,8 @@ const SERVICE: &str = "plimsoll";
 /// How long somebody has to unlock the keychain.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const USE_VAULT: &str = "Set PLIMSOLL_PASSPHRASE or PLIMSOLL_PASSPHRASE_FILE to use a file sealed \
-                         with a passphrase instead.";
+const USE_VAULT: &str = "Or use a file sealed with a passphrase instead; on the command line, set \
+                         PLIMSOLL_PASSPHRASE_FILE.";
 
 /// macOS Keychain, Windows Credential Manager, or the Secret Service of a Linux desktop.
 ///
@@ -49,7 +49,7 @@ impl SystemKeychain {
             tokio::task::spawn_blocking(move || act(&keyring::Entry::new(&service, &entry)?));
         match tokio::time::timeout(PATIENCE, work).await {
             Ok(Ok(done)) => done.map_err(|error| explain(doing, &error)),
-            Ok(Err(_)) => Err(unavailable(doing, "its library ended unexpectedly")),
+            Ok(Err(_)) => Err(missing(doing, "its library ended unexpectedly")),
             Err(_) => Err(locked(doing, "nobody unlocked it within two minutes")),
         }
     }
@@ -85,9 +85,9 @@ impl Keychain for SystemKeychain {
     }
 }
 
-fn unavailable(doing: &str, why: impl std::fmt::Display) -> PortError {
+fn missing(doing: &str, why: impl std::fmt::Display) -> PortError {
     PortError::new(
-        "keychain_unavailable",
+        "keychain_missing",
         format!("Could not {doing}: this system offers none to this program."),
     )
     .evidence(why.to_string())
@@ -117,13 +117,13 @@ fn explain(doing: &str, error: &keyring::Error) -> PortError {
                 Err(cause) => cause.to_string(),
                 Ok(()) => "no store was set up".to_owned(),
             };
-            unavailable(doing, why)
+            missing(doing, why)
         }
         Error::NoStorageAccess(cause) => locked(doing, cause),
         Error::PlatformFailure(cause) if cause.to_string().to_lowercase().contains("lock") => {
             locked(doing, cause)
         }
-        Error::PlatformFailure(cause) => unavailable(doing, cause),
+        Error::PlatformFailure(cause) => missing(doing, cause),
         Error::TooLong(_, most) => PortError::new(
             "keychain_value_too_long",
             format!("Could not {doing}: it takes at most {most} bytes an entry."),
@@ -141,7 +141,7 @@ fn explain(doing: &str, error: &keyring::Error) -> PortError {
         .next_step(
             "Delete the entries of “plimsoll” that are not needed in the keychain's own program.",
         ),
-        other => unavailable(doing, other),
+        other => missing(doing, other),
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
             "keychain_locked"
         );
         let none = explain("read", &keyring::Error::PlatformFailure("no bus".into()));
-        assert_eq!(none.code(), "keychain_unavailable");
+        assert_eq!(none.code(), "keychain_missing");
         assert!(none.0.next_step.contains("PLIMSOLL_PASSPHRASE"));
     }
 }

@@ -2,12 +2,13 @@
 //! changes.
 
 use super::seal::{self, Entries, Key, Unsealed};
+use crate::files::{beside, make_folder, private, replace};
 use async_trait::async_trait;
 use plimsoll_domain::Secret;
 use plimsoll_engine::ports::{Clock, Keychain, PortError, PortResult};
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -46,6 +47,27 @@ impl Vault {
     /// `vault_wrong_passphrase`, `vault_damaged`, `vault_newer`, `vault_unreadable`.
     pub async fn check(&self) -> PortResult<()> {
         self.run(|inner| inner.read().map(drop)).await
+    }
+
+    /// Makes the file, with nothing in it: whoever finds it knows that a vault was chosen.
+    ///
+    /// # Errors
+    /// `vault_exists` when there is one; that one is left alone.
+    pub async fn create(&self) -> PortResult<()> {
+        let lock = self.lock().await?;
+        self.run(move |inner| {
+            if inner.path.exists() {
+                return Err(PortError::new(
+                    "vault_exists",
+                    format!("There is a vault already: {}.", inner.path.display()),
+                )
+                .next_step("Open it with its passphrase."));
+            }
+            let written = inner.write(&Entries::default());
+            drop(lock);
+            written
+        })
+        .await
     }
 
     async fn run<T: Send + 'static>(
@@ -205,56 +227,6 @@ fn io_failed(doing: &str, path: &Path, error: &io::Error) -> PortError {
         format!("Could not {doing} {}: {error}.", path.display()),
     )
     .next_step("Check the folder, who may write there, and that the disk is not full.")
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
-}
-
-fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Replaces a file whole: after a crash there is the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = beside(path, "new");
-    // A draft that a crash left may have been made with other permissions.
-    if let Err(error) = std::fs::remove_file(&draft)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut file = private(OpenOptions::new().create_new(true).write(true)).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)?;
-    // The rename itself is durable only once the folder is.
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
