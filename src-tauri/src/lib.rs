@@ -5,6 +5,7 @@ mod changes;
 mod commands;
 mod desk;
 mod ipc;
+mod practice;
 mod views;
 mod window;
 
@@ -25,6 +26,7 @@ pub fn run() -> ExitCode {
         .setup(move |app| {
             ipc.mount_events(app);
             app.manage(Desk::default());
+            app.manage(practice::Practice::default());
             window::open(app.handle())?;
             desk::open(app.handle().clone());
             Ok(())

@@ -1,6 +1,9 @@
 //! What every page needs at first.
 
-use super::{CommandError, EnvironmentView, ProjectView, ServiceView};
+use super::{
+    AccountView, CertificateView, CommandError, DeploymentView, DomainView, EnvironmentView,
+    JobView, KeyView, ProjectView, ReleaseView, ServiceView,
+};
 use plimsoll_engine::Engine;
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -16,6 +19,20 @@ pub struct DeskView {
     pub environments: Vec<EnvironmentView>,
     /// All services.
     pub services: Vec<ServiceView>,
+    /// All accounts.
+    pub accounts: Vec<AccountView>,
+    /// All key pairs, by their public halves.
+    pub keys: Vec<KeyView>,
+    /// All domains.
+    pub domains: Vec<DomainView>,
+    /// All certificates.
+    pub certificates: Vec<CertificateView>,
+    /// Jobs that have not ended: queued, running, interrupted.
+    pub jobs: Vec<JobView>,
+    /// The newest deployment of each service in each environment, and the one that serves.
+    pub deployments: Vec<DeploymentView>,
+    /// The releases of these deployments.
+    pub releases: Vec<ReleaseView>,
 }
 
 impl DeskView {
@@ -23,8 +40,21 @@ impl DeskView {
     /// than never.
     pub async fn read(engine: &Engine) -> Result<Self, CommandError> {
         let seq = engine.last_seq().await?;
+        let jobs = engine.jobs_underway().await?;
+        let (deployments, releases) = engine.latest_deployments().await?;
+        let certificates = engine.certificates().await?;
         let mut view = Self {
             seq,
+            accounts: views(engine.accounts().await?),
+            keys: views(engine.ssh_keys().await?),
+            domains: views(engine.domains().await?),
+            certificates: certificates
+                .into_iter()
+                .map(|state| state.certificate.into())
+                .collect(),
+            jobs: jobs.into_iter().map(Into::into).collect(),
+            deployments: deployments.into_iter().map(Into::into).collect(),
+            releases: releases.into_iter().map(Into::into).collect(),
             projects: Vec::new(),
             environments: Vec::new(),
             services: Vec::new(),
@@ -39,4 +69,8 @@ impl DeskView {
         }
         Ok(view)
     }
+}
+
+fn views<T, V: From<T>>(rows: Vec<T>) -> Vec<V> {
+    rows.into_iter().map(Into::into).collect()
 }

@@ -1,6 +1,6 @@
 //! Errors as people read them: cause, evidence, next step, under a stable code.
 
-use plimsoll_domain::job::Failure;
+use plimsoll_domain::{dns::InvalidHostName, job::Failure};
 use plimsoll_engine::{EngineError, Kind};
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -39,6 +39,37 @@ impl CommandError {
     pub fn about(mut self, field: &str) -> Self {
         field.clone_into(&mut self.field);
         self
+    }
+
+    /// An error of a login, beside the field that it is about.
+    pub fn of_login(error: EngineError) -> Self {
+        let field = match error.code() {
+            "name_taken" => "name",
+            _ => "token",
+        };
+        Self::from(error).about(field)
+    }
+
+    /// An error of a host name.
+    pub fn of_host(error: InvalidHostName) -> Self {
+        Self::input(
+            "invalid_host_name",
+            format!("{error}."),
+            "Type a name such as app.example.com.",
+        )
+        .about("host")
+    }
+
+    /// An error of a domain, beside the field that it is about.
+    pub fn of_domain(error: EngineError) -> Self {
+        let field = match error.code() {
+            "zone_unknown" | "domain_taken" => "host",
+            "foreign_record" => "replace",
+            "never_deployed" | "environment_without_servers" => "place",
+            "unauthorized" | "token_missing" | "wrong_provider" => "account",
+            _ => "",
+        };
+        Self::from(error).about(field)
     }
 
     /// Plimsoll is being closed.

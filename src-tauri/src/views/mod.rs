@@ -1,16 +1,38 @@
 //! What the pages see of each noun: only what a screen shows, never a secret.
 
+mod account;
+mod deployment;
 mod desk;
+mod domain;
 mod failure;
 mod ids;
+mod job;
+mod mirror;
+mod plan;
+mod practice;
 mod project;
+mod release;
 mod row;
+mod secret;
+mod settings;
 
+pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
+pub use deployment::{DeploymentKindView, DeploymentView};
 pub use desk::DeskView;
+pub use domain::{AnswerView, CertificateView, DomainView, DomainVisitView, SeenView, ZoneView};
 pub use failure::CommandError;
 pub use ids::*;
+pub use job::{DirectionView, JobStatusView, JobView, MovesView, OnFailureView, StepStatusView, StepView};
+pub use plan::{BeforeAfterView, PlanStepView, PlanView};
+pub use practice::{
+    BadDayView, PracticeRunningView, PracticeView, SampleChangeView, SampleContentView, SampleView,
+    TourStateView, TourStepIdView, TourStepView, TourView,
+};
 pub use project::{EnvironmentView, ProjectView, ServiceView};
+pub use release::{ReleaseView, VariableNameView};
 pub use row::{Row, RowView};
+pub use secret::SecretText;
+pub use settings::{MotionView, SettingsView, ThemeView};
 
 use plimsoll_engine::Receipt;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,9 @@
 //! A row of any noun, as the change event carries it.
 
-use super::{EnvironmentView, ProjectView, ServiceView};
+use super::{
+    AccountView, CertificateView, DeploymentView, DomainView, EnvironmentView, JobView, KeyView,
+    ProjectView, ReleaseView, ServiceView,
+};
 use plimsoll_engine::{AnyRow, ChangedRow};
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -24,6 +27,20 @@ pub enum RowView {
     Environment(Option<EnvironmentView>),
     /// A service.
     Service(Option<ServiceView>),
+    /// A login at a provider.
+    Account(Option<AccountView>),
+    /// A key pair.
+    Key(Option<KeyView>),
+    /// A domain.
+    Domain(Option<DomainView>),
+    /// A certificate.
+    Certificate(Option<CertificateView>),
+    /// A job.
+    Job(Option<JobView>),
+    /// A deployment.
+    Deployment(Option<DeploymentView>),
+    /// A release.
+    Release(Option<ReleaseView>),
 }
 
 impl RowView {
@@ -44,17 +61,17 @@ impl RowView {
             AnyRow::Project(project) => Self::Project(Some(project.into())),
             AnyRow::Environment(environment) => Self::Environment(Some(environment.into())),
             AnyRow::Service(service) => Self::Service(Some(service.into())),
-            AnyRow::ProviderAccount(_)
-            | AnyRow::SshKey(_)
-            | AnyRow::Server(_)
+            AnyRow::ProviderAccount(account) => Self::Account(Some(account.into())),
+            AnyRow::SshKey(key) => Self::Key(Some(key.into())),
+            AnyRow::Domain(domain) => Self::Domain(Some(domain.into())),
+            AnyRow::Certificate(certificate) => Self::Certificate(Some(certificate.into())),
+            AnyRow::Job(job) => Self::Job(Some(job.into())),
+            AnyRow::Deployment(deployment) => Self::Deployment(Some(deployment.into())),
+            AnyRow::Release(release) => Self::Release(Some(release.into())),
+            AnyRow::Server(_)
             | AnyRow::Variable(_)
             | AnyRow::Configuration(_)
-            | AnyRow::Certificate(_)
-            | AnyRow::Domain(_)
-            | AnyRow::BaseSnapshot(_)
-            | AnyRow::Job(_)
-            | AnyRow::Deployment(_)
-            | AnyRow::Release(_) => return None,
+            | AnyRow::BaseSnapshot(_) => return None,
         })
     }
 
@@ -63,6 +80,13 @@ impl RowView {
             "projects" => Self::Project(None),
             "environments" => Self::Environment(None),
             "services" => Self::Service(None),
+            "provider_accounts" => Self::Account(None),
+            "ssh_keys" => Self::Key(None),
+            "domains" => Self::Domain(None),
+            "certificates" => Self::Certificate(None),
+            "jobs" => Self::Job(None),
+            "deployments" => Self::Deployment(None),
+            "releases" => Self::Release(None),
             _ => return None,
         })
     }
