@@ -1,4 +1,6 @@
 import { api, events, refusedFrom, type Changes, type CommandError, type ReceiptView } from '$ipc';
+import { accounts, keys } from './account.svelte';
+import { certificates, domains } from './domain.svelte';
 import { environments, projects, services } from './project.svelte';
 
 type Phase = 'opening' | 'open' | 'failed';
@@ -27,6 +29,10 @@ class Desk {
 			projects.fill(view.projects);
 			environments.fill(view.environments);
 			services.fill(view.services);
+			accounts.fill(view.accounts);
+			keys.fill(view.keys);
+			domains.fill(view.domains);
+			certificates.fill(view.certificates);
 			this.#seq = view.seq;
 			loaded = true;
 			early.forEach((changes) => this.apply(changes));
@@ -50,6 +56,18 @@ class Desk {
 					break;
 				case 'service':
 					services.apply(id, row.now);
+					break;
+				case 'account':
+					accounts.apply(id, row.now);
+					break;
+				case 'key':
+					keys.apply(id, row.now);
+					break;
+				case 'domain':
+					domains.apply(id, row.now);
+					break;
+				case 'certificate':
+					certificates.apply(id, row.now);
 					break;
 				default:
 					row satisfies never;
