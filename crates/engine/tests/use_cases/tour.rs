@@ -69,7 +69,8 @@ async fn the_tour_leads_from_nothing_to_a_name_by_the_plans_that_everybody_makes
     let tour = engine.tour(&ground(Good)).await.unwrap();
     let domain = tour.domain.unwrap();
     assert_eq!(domain.host.as_str(), "hello.example.com");
-    engine.note_tour_visit(domain.id).await.unwrap();
+    let visit = engine.visit_tour(domain.id).await.unwrap();
+    assert_eq!(visit.https.unwrap().status, 200);
     assert_eq!(present(&world, Good).await, Some(TourStepId::Break));
 }
 
