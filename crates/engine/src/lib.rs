@@ -17,6 +17,7 @@ mod history;
 mod intent;
 pub mod jobs;
 mod keys;
+mod live;
 mod notices;
 pub mod ports;
 mod preferences;
@@ -46,14 +47,15 @@ pub use error::{EngineError, Kind, Result};
 pub use forms::OpenForm;
 pub use health::{ServerHealth, ServiceHealth};
 pub use jobs::JobEvent;
+pub use live::{LiveLine, LiveLog};
 pub use preferences::{Motion, Preferences, Theme};
 pub use notices::Notice;
 pub use projects::{ImportChange, Imported, ImportedVariable, NewService, Place};
 pub use rows::{AnyRow, Changed, ChangedRow};
 pub use servers::{
-    AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DestroyRequest, DestroyTarget,
-    HostKeySeen, ImageChoice, Listed, PowerRequest, ProvisionRequest, ServerAction,
-    SnapshotRequest,
+    AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DestroyRequest, DestroyTarget, Ending,
+    Figures, HostKeySeen, ImageChoice, Journal, Listed, Losses, PowerRequest, ProvisionRequest,
+    Running, ServerAction, Sighting, SnapshotRequest, SnapshotState, Terminal, Viewer,
 };
 pub use tour::{Tour, TourGround};
 pub use world::{Patience, Ports, Settings};

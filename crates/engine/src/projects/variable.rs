@@ -62,6 +62,11 @@ impl Engine {
         Ok(self.world.store.variables_of(environment, service).await?)
     }
 
+    /// The variables of all services in all environments. Values of secrets are not here.
+    pub async fn all_variables(&self) -> Result<Vec<Variable>> {
+        Ok(self.world.store.all::<Variable>().await?)
+    }
+
     /// Sets a plain variable: from the next deployment on.
     pub async fn set_variable(
         &self,
