@@ -24,7 +24,7 @@ const END: &str = "<!-- bench:end -->";
 
 /// Measures everything and writes the tables; `quick` only sees that the measuring works.
 pub fn bench(quick: bool) -> Done {
-    setup::packages()?;
+    setup::for_practice()?;
     let built = setup::build()?;
     let practice = Practice::start(&built, "bench")?;
     if quick {
@@ -72,7 +72,7 @@ fn measure(built: &Built, practice: &Practice, flags: &[&str]) -> Done {
     // What takes long happens on the server, where the agent is optimised as it is shipped. The
     // desktop's part is the one that the tests build, which can only be slower.
     let mut command = setup::cargo(&["bench", "--quiet", "--profile", "dev"]);
-    command.args(["-p", "plimsoll-adapters", "--bench", "promises", "--"]);
+    command.args(["--workspace", "--bench", "promises", "--"]);
     command.args(flags);
     environment(&mut command, built, practice, &file);
     run(&mut command)

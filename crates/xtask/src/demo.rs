@@ -19,7 +19,7 @@ const WEB: &str = "hello/production/web";
 
 /// Runs the main job from nothing to a rollback, and cleans up.
 pub fn demo(keep: bool) -> Done {
-    setup::packages()?;
+    setup::for_practice()?;
     let built = setup::build()?;
     let mut practice = Practice::start(&built, "demo")?;
     let demo = Demo::new(&built, &practice)?;

@@ -41,7 +41,13 @@ fn act(arguments: &[String]) -> Done {
         Some(("bench", [])) => bench::bench(false),
         Some(("bench", [quick])) if quick == "--quick" => bench::bench(true),
         Some(("bench", [write])) if write == "--write" => bench::write(),
-        Some(("setup", [])) => setup::packages().and_then(|()| setup::build()).map(|_| ()),
+        Some(("setup", [])) => set_up(),
         _ => Err(Trouble(USAGE.to_owned())),
     }
+}
+
+fn set_up() -> Done {
+    setup::for_window()?;
+    setup::pages()?;
+    setup::build_with_tests().map(|_| ())
 }

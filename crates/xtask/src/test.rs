@@ -1,23 +1,85 @@
 //! `cargo xtask test`: sets up what is missing and passes every test.
 
 use crate::{
+    bench,
     practice::Practice,
     run::{Done, Trouble, found, println, say, watched},
-    setup,
+    setup::{self, Built},
 };
-use std::{process::Command, time::Instant};
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
 
-/// Runs everything; `filter` goes to the test runner.
+/// Runs everything; `filter` goes to the test runner, and the pages' checks and the benchmarks are
+/// left out.
 pub fn test(filter: &[String]) -> Done {
-    let began = Instant::now();
-    setup::packages()?;
-    let built = setup::build()?;
-    setup::build_agent_for_tests()?;
-    let python = setup::python()?;
-    let practice = Practice::start(&built, "test")?;
-
-    say("Running every test");
+    let mut stages = Stages::default();
     let mut tally = Tally::default();
+    let whole = filter.is_empty();
+    stages.time("packages", setup::for_window)?;
+    stages.time("building the pages", setup::pages)?;
+    let pages = !whole || stages.time("checking the pages", || check_pages(&mut tally))?;
+    let built = stages.time("building", setup::build_with_tests)?;
+    stages.time("the agent for its own tests", setup::build_agent_for_tests)?;
+    let python = stages.time("the clouds' own clients", setup::python)?;
+    let practice = stages.time("the practice cloud", || Practice::start(&built, "test"))?;
+    let tests = stages.time("every other test", || {
+        run_tests(filter, &built, &practice, python, &mut tally)
+    })?;
+    if whole && tests {
+        stages.time("every benchmark once", || bench::works(&built, &practice))?;
+    }
+    stages.time("wiping the practice cloud", || {
+        drop(practice);
+        Ok(())
+    })?;
+
+    println("");
+    println(&format!(
+        "{} passed, {} failed, {} skipped",
+        tally.passed, tally.failed, tally.skipped
+    ));
+    stages.print();
+    if !pages || !tests || tally.failed > 0 {
+        return Err(Trouble(
+            "A check or a test failed; its output is above.".into(),
+        ));
+    }
+    if tally.passed == 0 {
+        return Err(Trouble("No test ran.".into()));
+    }
+    Ok(())
+}
+
+/// What is checked of the pages: types, walls and style, and the tests of their logic.
+const PAGE_CHECKS: [(&str, &str); 3] = [
+    ("check", "Checking the pages' types"),
+    ("lint", "Checking the pages' walls and style"),
+    ("test", "Running the pages' tests"),
+];
+
+/// Answers whether all passed; each is run also when one before it failed.
+fn check_pages(tally: &mut Tally) -> Done<bool> {
+    let mut passed = true;
+    for (script, title) in PAGE_CHECKS {
+        say(title);
+        let mut command = setup::npm(&["run", "--silent", script]);
+        command.env("NO_COLOR", "1");
+        passed &= watched(&mut command, |line| tally.read(line))?;
+    }
+    Ok(passed)
+}
+
+fn run_tests(
+    filter: &[String],
+    built: &Built,
+    practice: &Practice,
+    python: Option<PathBuf>,
+    tally: &mut Tally,
+) -> Done<bool> {
+    say("Running every test");
     let mut command = with_keyring(&["test", "--workspace", "--no-fail-fast"])?;
     command.arg("--").args(filter);
     command
@@ -27,28 +89,15 @@ pub fn test(filter: &[String]) -> Done {
             setup::target().join("practice-cache"),
         )
         .env("PLIMSOLL_AGENT", &built.agent)
-        .env("PLIMSOLL_AGENT_TEST", setup::target().join("agent-test"));
+        .env("PLIMSOLL_AGENT_TEST", setup::target().join("agent-test"))
+        // From here on a test of the window that misses something fails.
+        .env("PLIMSOLL_TEST_WINDOW", "1");
     if let Some(python) = &python {
         command.env("PLIMSOLL_SDK_PYTHON", python);
     } else {
         say("No Python with venv: the official clients' life cycle is skipped");
     }
-    let succeeded = watched(&mut command, |line| tally.read(line))?;
-    drop(practice);
-
-    println("");
-    println(&format!(
-        "{} passed, {} failed, {} skipped",
-        tally.passed, tally.failed, tally.skipped
-    ));
-    say(format!("{} s in all", began.elapsed().as_secs()));
-    if !succeeded || tally.failed > 0 {
-        return Err(Trouble("A test failed; its output is above.".into()));
-    }
-    if tally.passed == 0 {
-        return Err(Trouble("No test ran.".into()));
-    }
-    Ok(())
+    watched(&mut command, |line| tally.read(line))
 }
 
 /// Unlocks a keyring with an empty passphrase, then becomes the program that is named after it.
@@ -89,6 +138,26 @@ fn with_keyring(arguments: &[&str]) -> Done<Command> {
     Ok(command)
 }
 
+/// What was done and how long it took.
+#[derive(Default)]
+struct Stages(Vec<(&'static str, Duration)>);
+
+impl Stages {
+    fn time<T>(&mut self, title: &'static str, act: impl FnOnce() -> Done<T>) -> Done<T> {
+        let began = Instant::now();
+        let done = act();
+        self.0.push((title, began.elapsed()));
+        done
+    }
+
+    fn print(&self) {
+        let all = ("in all", self.0.iter().map(|(_, took)| *took).sum());
+        for (title, took) in self.0.iter().chain([&all]) {
+            println(&format!("{:6} s  {title}", took.as_secs()));
+        }
+    }
+}
+
 /// Sums the closing lines of every test program.
 #[derive(Default)]
 struct Tally {
@@ -98,12 +167,17 @@ struct Tally {
 }
 
 impl Tally {
-    /// Reads `test result: ok. 13 passed; 0 failed; 0 ignored; …`.
+    /// Reads cargo's `test result: ok. 13 passed; 0 failed; 0 ignored; …` and vitest's
+    /// `Tests  1 failed | 12 passed | 2 skipped (15)`.
     fn read(&mut self, line: &str) {
-        let Some(rest) = line.trim_start().strip_prefix("test result: ") else {
+        let line = line.trim_start();
+        let Some(rest) = line
+            .strip_prefix("test result: ")
+            .or_else(|| line.strip_prefix("Tests  "))
+        else {
             return;
         };
-        for part in rest.split(['.', ';']) {
+        for part in rest.split(['.', ';', '|']) {
             let mut words = part.split_whitespace();
             let (Some(count), Some(what)) = (words.next(), words.next()) else {
                 continue;
@@ -114,7 +188,7 @@ impl Tally {
             match what {
                 "passed" => self.passed += count,
                 "failed" => self.failed += count,
-                "ignored" => self.skipped += count,
+                "ignored" | "skipped" => self.skipped += count,
                 _ => {}
             }
         }
@@ -131,6 +205,8 @@ mod tests {
         tally.read("test result: ok. 13 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out");
         tally.read("test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured");
         tally.read("running 12 tests");
-        assert_eq!((tally.passed, tally.failed, tally.skipped), (16, 1, 2));
+        tally.read("      Tests  2 failed | 40 passed | 1 skipped (43)");
+        tally.read(" Test Files  9 passed (9)");
+        assert_eq!((tally.passed, tally.failed, tally.skipped), (56, 3, 3));
     }
 }

@@ -1,0 +1,9 @@
+//! The real window, driven as a person would: a display, a session with a keyring, the practice
+//! cloud and WebDriver. `cargo xtask test` brings what is needed; without it these tests are
+//! skipped, loudly.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod opening;
+mod support;

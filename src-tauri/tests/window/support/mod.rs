@@ -1,0 +1,173 @@
+//! A person at a desk, for tests: a machine account of their own with a display and a keyring, the
+//! practice cloud, and the real window, driven through WebDriver.
+
+mod find;
+mod practice;
+mod process;
+mod session;
+mod window;
+
+pub use find::Role;
+pub use practice::Practice;
+pub use session::Keyring;
+pub use window::{Key, Window};
+
+use session::Session;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How long something that needs no network may take, also on a slow machine.
+pub const SOON: Duration = Duration::from_secs(20);
+/// How long something on a server may take.
+pub const LATER: Duration = Duration::from_secs(180);
+
+/// Programs that drive the window.
+const PROGRAMS: [&str; 5] = [
+    "WebKitWebDriver",
+    "Xvfb",
+    "dbus-daemon",
+    "dbus-send",
+    "gnome-keyring-daemon",
+];
+
+/// A desk. What was started for it ends with it.
+pub struct Desk {
+    // Fields are dropped in this order: the session's processes end before their folder goes.
+    session: Session,
+    practice: Practice,
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    /// A desk; `None`, said loudly, where the window cannot be driven. Under `cargo xtask test`,
+    /// which brings all that is needed, it is there or the test fails.
+    pub fn new(keyring: Keyring) -> Option<Self> {
+        let missing = missing();
+        if !missing.is_empty() {
+            let told = format!("the window's tests miss {}", missing.join(", "));
+            assert!(
+                env::var_os("PLIMSOLL_TEST_WINDOW").is_none(),
+                "{told}: run `cargo xtask setup`"
+            );
+            eprintln!("SKIPPED: {told}; `cargo xtask test` brings it");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        Some(Self {
+            session: Session::start(folder.path(), keyring),
+            practice: Practice::named_by_environment(),
+            folder,
+        })
+    }
+
+    /// Opens the window and waits until it shows something.
+    pub async fn open(&self) -> Window {
+        self.open_with(&[]).await
+    }
+
+    /// The same with more in the environment.
+    pub async fn open_with(&self, more: &[(&str, &Path)]) -> Window {
+        let mut variables = self.session.variables();
+        variables.push(("PLIMSOLL_PRACTICE".into(), self.practice.folder().into()));
+        variables.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), value.as_os_str().to_owned())),
+        );
+        Window::open(&variables, &self.log()).await
+    }
+
+    /// What the window's processes say.
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join("window.log")
+    }
+
+    /// Where this desk's data lies.
+    pub fn home(&self) -> PathBuf {
+        self.session.data().join("plimsoll")
+    }
+
+    /// The session's processes.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// The practice cloud.
+    pub fn practice(&self) -> &Practice {
+        &self.practice
+    }
+
+    /// A folder with the sample application.
+    pub fn app(&self) -> App {
+        let folder = self.folder.path().join("hello");
+        fs::create_dir_all(&folder).unwrap();
+        let app = App { folder };
+        app.write(|text| text);
+        app
+    }
+}
+
+/// A copy of the sample application.
+pub struct App {
+    pub folder: PathBuf,
+}
+
+impl App {
+    /// Writes it anew, changed by `edit`.
+    pub fn write(&self, edit: impl Fn(String) -> String) {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello/app.py");
+        let text = edit(fs::read_to_string(sample).unwrap());
+        fs::write(self.folder.join("app.py"), text).unwrap();
+    }
+
+    /// Another version of it that is well.
+    pub fn good(&self, version: &str) {
+        self.write(|text| with_version(text, version));
+    }
+
+    /// Another version of it that answers its health check with 503.
+    pub fn broken(&self, version: &str) {
+        self.write(|text| {
+            with_version(text, version)
+                .replace("answer(200, \"text/plain\"", "answer(503, \"text/plain\"")
+        });
+    }
+
+    /// A version whose release command takes some seconds, so that it can be interrupted.
+    pub fn slow(&self, version: &str) {
+        self.good(version);
+    }
+}
+
+fn with_version(text: String, version: &str) -> String {
+    assert!(text.contains("VERSION = \"1\""));
+    text.replace("VERSION = \"1\"", &format!("VERSION = \"{version}\""))
+}
+
+fn missing() -> Vec<String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found =
+        |program: &str| env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    let mut missing: Vec<String> = PROGRAMS
+        .iter()
+        .filter(|program| !found(program))
+        .map(|program| (*program).to_owned())
+        .collect();
+    for variable in ["PLIMSOLL_PRACTICE", "PLIMSOLL_AGENT"] {
+        if env::var_os(variable).is_none() {
+            missing.push(variable.to_owned());
+        }
+    }
+    missing
+}
+
+/// Waits until something holds, for at most `limit`.
+pub async fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < limit, "after {limit:?} still not: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

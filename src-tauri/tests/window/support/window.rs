@@ -1,0 +1,335 @@
+//! The window, as a test uses it.
+
+use super::{
+    SOON,
+    find::Role,
+    process::{Process, children, kill, runs},
+};
+use serde_json::{Value, json};
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+use thirtyfour::{Capabilities, WebDriver, WebElement};
+
+pub use thirtyfour::Key;
+
+const FIND: &str = include_str!("find.js");
+/// Gathers from now on what goes wrong in the page.
+const LISTEN: &str = r#"
+	if (window.wentWrong) return;
+	window.wentWrong = [];
+	const add = (what) => window.wentWrong.push(String(what));
+	window.addEventListener('error', (event) => add(event.message || `${event.target?.outerHTML} failed`), true);
+	window.addEventListener('unhandledrejection', (event) => add(event.reason?.stack ?? event.reason));
+	document.addEventListener('securitypolicyviolation', (event) => add(`${event.violatedDirective}: ${event.blockedURI}`));
+	const error = console.error;
+	console.error = (...words) => { add(words.join(' ')); error(...words); };
+"#;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The window and the driver that opened it.
+pub struct Window {
+    driver: Option<WebDriver>,
+    service: Process,
+    /// The program with the window.
+    pub pid: u32,
+    log: PathBuf,
+}
+
+impl Window {
+    pub(super) async fn open(variables: &[(String, OsString)], log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log).unwrap();
+        let port = free_port();
+        let mut command = Command::new("WebKitWebDriver");
+        command
+            .arg(format!("--port={port}"))
+            .env_clear()
+            .envs(variables.iter().cloned())
+            .env("TAURI_AUTOMATION", "true")
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .env("PLIMSOLL_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file);
+        let service = Process::start(&mut command);
+        listens(port).await;
+
+        let mut capabilities = Capabilities::new();
+        let options = json!({"binary": env!("CARGO_BIN_EXE_plimsoll-desktop"), "args": []});
+        capabilities
+            .set("webkitgtk:browserOptions", options)
+            .unwrap();
+        let opened = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await;
+        let driver = opened.unwrap_or_else(|error| {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            panic!("the window did not open: {error}\n{said}")
+        });
+        let ours = children(service.0.id());
+        let pid = *ours.first().expect("the driver has started the window");
+        let window = Self {
+            driver: Some(driver),
+            service,
+            pid,
+            log: log.to_path_buf(),
+        };
+        window.script(LISTEN, vec![]).await;
+        window
+    }
+
+    /// The driver itself.
+    pub fn driver(&self) -> &WebDriver {
+        self.driver.as_ref().unwrap()
+    }
+
+    /// Runs a script in the page and answers what it answers.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
+        match self.driver().execute(script, arguments).await {
+            Ok(answer) => answer.json().clone(),
+            Err(error) => self.fail(&format!("a script failed: {error}")).await,
+        }
+    }
+
+    /// What went wrong in the page since it was opened.
+    pub async fn went_wrong(&self) -> Vec<String> {
+        let said = self.script("return window.wentWrong", vec![]).await;
+        serde_json::from_value(said).unwrap()
+    }
+
+    /// All visible text.
+    pub async fn text(&self) -> String {
+        let text = self.script("return document.body.innerText", vec![]).await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The element with this role and name as soon as it is there and enabled.
+    pub async fn find(&self, role: Role, name: &str) -> WebElement {
+        self.find_within(role, name, SOON).await
+    }
+
+    /// The same with another patience.
+    pub async fn find_within(&self, role: Role, name: &str, limit: Duration) -> WebElement {
+        let began = Instant::now();
+        loop {
+            let seen = self.look(role, name).await;
+            if let Some(element) = seen.element
+                && !seen.disabled
+            {
+                return element;
+            }
+            if began.elapsed() > limit {
+                let there = match seen.disabled {
+                    true => format!("it is disabled: {}", seen.why),
+                    false => format!("there are {:?}", seen.there),
+                };
+                let role = role.name();
+                let told = format!("no {role} “{name}” after {limit:?}; {there}");
+                self.fail(&told).await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Whether an element with this role and name is there now.
+    pub async fn has(&self, role: Role, name: &str) -> bool {
+        self.look(role, name).await.element.is_some()
+    }
+
+    async fn look(&self, role: Role, name: &str) -> Seen {
+        let arguments = vec![json!(role.name()), json!(name)];
+        let answer = match self.driver().execute(FIND, arguments).await {
+            Ok(answer) => answer,
+            Err(error) => self.fail(&format!("looking for “{name}”: {error}")).await,
+        };
+        let facts = answer.json().clone();
+        let element = match &facts["element"] {
+            Value::Null => None,
+            element => Some(
+                WebElement::from_json(element.clone(), self.driver().handle().clone()).unwrap(),
+            ),
+        };
+        Seen {
+            element,
+            disabled: facts["disabled"] == true,
+            why: facts["why"].as_str().unwrap_or_default().to_owned(),
+            there: serde_json::from_value(facts["there"].clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Clicks something.
+    pub async fn click(&self, role: Role, name: &str) {
+        let began = Instant::now();
+        loop {
+            let element = self.find(role, name).await;
+            // What is drawn anew or covered by something that goes away is tried again.
+            match element.click().await {
+                Ok(()) => return,
+                Err(error) if began.elapsed() > SOON => {
+                    self.fail(&format!("“{name}” could not be clicked: {error}"))
+                        .await
+                }
+                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// Presses a button.
+    pub async fn press(&self, name: &str) {
+        self.click(Role::Button, name).await;
+    }
+
+    /// Writes into a field instead of what stands in it.
+    pub async fn fill(&self, role: Role, label: &str, text: &str) {
+        let field = self.find(role, label).await;
+        if let Err(error) = field.clear().await {
+            self.fail(&format!("“{label}” could not be cleared: {error}"))
+                .await;
+        }
+        if let Err(error) = field.send_keys(text).await {
+            self.fail(&format!("“{label}” could not be written: {error}"))
+                .await;
+        }
+    }
+
+    /// Chooses what a list of choices shows under this name.
+    pub async fn choose(&self, label: &str, option: &str) {
+        let list = self.find(Role::Combobox, label).await;
+        let chosen = self
+            .script(
+                "const [list, wanted] = arguments;
+                 const options = [...list.options];
+                 const option = options.find((each) => each.text.trim() === wanted)
+                     ?? options.find((each) => each.text.includes(wanted) || each.value === wanted);
+                 if (!option) return options.map((each) => each.text);
+                 list.value = option.value;
+                 list.dispatchEvent(new Event('input', { bubbles: true }));
+                 list.dispatchEvent(new Event('change', { bubbles: true }));
+                 return true;",
+                vec![list.to_json().unwrap(), json!(option)],
+            )
+            .await;
+        if chosen != true {
+            let told = format!("“{label}” does not offer “{option}” but {chosen}");
+            self.fail(&told).await;
+        }
+    }
+
+    /// Presses keys where the keyboard is.
+    pub async fn keys(&self, keys: impl Into<thirtyfour::TypingData>) {
+        let chain = self.driver().action_chain().send_keys(keys);
+        if let Err(error) = chain.perform().await {
+            self.fail(&format!("keys could not be pressed: {error}"))
+                .await;
+        }
+    }
+
+    /// Waits until a text can be seen.
+    pub async fn sees(&self, text: &str) {
+        self.sees_within(text, SOON).await;
+    }
+
+    /// The same with another patience.
+    pub async fn sees_within(&self, text: &str, limit: Duration) {
+        let began = Instant::now();
+        while !self.text().await.contains(text) {
+            if began.elapsed() > limit {
+                let told = format!("“{text}” cannot be seen after {limit:?}");
+                self.fail(&told).await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Ends the process as a crash would.
+    pub fn crash(mut self) {
+        self.end();
+    }
+
+    /// Closes the window and waits until its process has ended.
+    pub async fn close(mut self) {
+        if let Some(driver) = self.driver.take() {
+            let _ = driver.quit().await;
+        }
+        self.end();
+    }
+
+    /// Ends the test with what can be seen, a picture and what the processes said.
+    pub async fn fail(&self, told: &str) -> ! {
+        let picture = picture();
+        let seen = self.driver().screenshot(&picture).await;
+        let text = self
+            .driver()
+            .execute("return document.body.innerText", vec![])
+            .await;
+        let text = text.map(|text| text.json().to_string()).unwrap_or_default();
+        let wrong = self
+            .driver()
+            .execute("return window.wentWrong", vec![])
+            .await;
+        let wrong = wrong
+            .map(|wrong| wrong.json().to_string())
+            .unwrap_or_default();
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let log: Vec<&str> = log.lines().rev().take(40).collect();
+        let log: Vec<&str> = log.into_iter().rev().collect();
+        panic!(
+            "{told}\n--- the page says: {text}\n--- went wrong: {wrong}\n--- picture: {} ({seen:?})\n\
+             --- the process said:\n{}",
+            picture.display(),
+            log.join("\n")
+        )
+    }
+
+    fn end(&mut self) {
+        if runs(self.pid) {
+            kill(self.pid);
+        }
+        if let Some(driver) = self.driver.take() {
+            // Its session ended with the process: there is nothing left to say goodbye to.
+            let _ = driver.leak();
+        }
+        self.service.end();
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Seen {
+    element: Option<WebElement>,
+    disabled: bool,
+    why: String,
+    there: Vec<String>,
+}
+
+/// A file for a picture of what failed, named after the test.
+fn picture() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("window");
+    fs::create_dir_all(&folder).unwrap();
+    let test = std::thread::current();
+    let test = test.name().unwrap_or("test").replace("::", "-");
+    folder.join(format!("{test}.png"))
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+async fn listens(port: u16) {
+    let began = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "WebKitWebDriver does not listen"
+        );
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
