@@ -1,0 +1,76 @@
+//! Releases: an image with the settings and variables it ran with. Secrets by name only.
+
+use super::{DeploymentId, EnvironmentId, ReleaseId, ServiceId};
+use plimsoll_domain::release::{Release, VariableValue};
+use serde::{Deserialize, Serialize};
+use specta::Type;
+
+/// A release.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct ReleaseView {
+    /// Id.
+    pub id: ReleaseId,
+    /// The environment it was made for.
+    pub environment_id: EnvironmentId,
+    /// The service.
+    pub service_id: ServiceId,
+    /// The deployment that made it.
+    pub deployment_id: DeploymentId,
+    /// Counts up from 1 for each service in an environment.
+    pub number: u32,
+    /// The image: name, tag and digest.
+    pub image: String,
+    /// Bytes of the image.
+    pub image_bytes: u64,
+    /// Where its code came from, in a line.
+    pub source: String,
+    /// The git commit, where there is one.
+    pub commit: Option<String>,
+    /// Hash over the files that were built, where something was built.
+    pub content_hash: Option<String>,
+    /// The image reference that was resolved, where an image was given.
+    pub image_reference: Option<String>,
+    /// The stack for which the Dockerfile was generated.
+    pub generated_for: Option<String>,
+    /// Its variables, without values.
+    pub variables: Vec<VariableNameView>,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+}
+
+/// A variable without its value.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct VariableNameView {
+    /// Name.
+    pub name: String,
+    /// Whether it is sealed.
+    pub secret: bool,
+}
+
+impl From<Release> for ReleaseView {
+    fn from(release: Release) -> Self {
+        Self {
+            id: release.id.into(),
+            environment_id: release.environment_id.into(),
+            service_id: release.service_id.into(),
+            deployment_id: release.deployment_id.into(),
+            number: release.number,
+            image: release.image.to_string(),
+            image_bytes: release.image_bytes,
+            source: release.source.to_string(),
+            commit: release.provenance.commit,
+            content_hash: release.provenance.content_hash,
+            image_reference: release.provenance.image_reference,
+            generated_for: release.provenance.generated_for,
+            variables: release
+                .variables
+                .into_iter()
+                .map(|variable| VariableNameView {
+                    name: variable.name.to_string(),
+                    secret: matches!(variable.value, VariableValue::Sealed(_)),
+                })
+                .collect(),
+            created_at: release.created_at.to_string(),
+        }
+    }
+}
