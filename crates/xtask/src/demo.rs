@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the main job on the practice cloud, visibly, by the commands that a user
-//! types.
+//! `cargo xtask demo` in the terminal: the main job on the practice cloud, visibly, by the commands
+//! that a user types.
 
 use crate::{
     practice::Practice,
@@ -102,9 +102,7 @@ pub fn demo(keep: bool) -> Done {
         ));
     }
 
-    let display = std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty())
-        || std::env::var_os("WAYLAND_DISPLAY").is_some_and(|display| !display.is_empty());
-    if keep || display {
+    if keep {
         practice.keep();
         println("");
         println("It is left running. To look at it, in this shell:");

@@ -6,13 +6,17 @@ mod practice;
 mod run;
 mod setup;
 mod test;
+mod window;
 
 use run::{Done, Trouble};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask demo          the main job on the practice cloud, from nothing to a rollback
-  --keep                  leave it running also where there is no display
+cargo xtask demo          the window on the practice cloud; where there is no display, the main job
+                          in the terminal, from nothing to a rollback
+  --terminal              in the terminal also where there is a display
+  --keep                  leave the practice cloud running
+cargo xtask window        the window on what you keep
 cargo xtask test [NAME]   every test, with what it needs
 cargo xtask bench         what we promise about speed, measured and written to BENCHMARKS.md
   --quick                 everything once, to see that the measuring works
@@ -36,14 +40,26 @@ fn act(arguments: &[String]) -> Done {
         .map(|(task, rest)| (task.as_str(), rest))
     {
         Some(("test", filter)) => test::test(filter),
-        Some(("demo", [])) => demo::demo(false),
-        Some(("demo", [keep])) if keep == "--keep" => demo::demo(true),
+        Some(("demo", flags)) => demonstrate(flags),
+        Some(("window", [])) => window::open(),
         Some(("bench", [])) => bench::bench(false),
         Some(("bench", [quick])) if quick == "--quick" => bench::bench(true),
         Some(("bench", [write])) if write == "--write" => bench::write(),
         Some(("setup", [])) => set_up(),
         _ => Err(Trouble(USAGE.to_owned())),
     }
+}
+
+fn demonstrate(flags: &[String]) -> Done {
+    let known = ["--keep", "--terminal"];
+    if let Some(flag) = flags.iter().find(|flag| !known.contains(&flag.as_str())) {
+        return Err(Trouble(format!("{flag} is not known.\n{USAGE}")));
+    }
+    let given = |flag: &str| flags.iter().any(|given| given == flag);
+    if window::has_display() && !given("--terminal") {
+        return window::practise(given("--keep"));
+    }
+    demo::demo(given("--keep"))
 }
 
 fn set_up() -> Done {
