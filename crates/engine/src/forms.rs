@@ -5,7 +5,7 @@ use plimsoll_domain::{
     ServerId,
     form::{self, Form, FormKind, Values},
     project::{Environment, Service},
-    server::{Server, ServerState},
+    server::{Provider, ProviderAccount, Server, ServerState},
 };
 use std::str::FromStr;
 
@@ -48,6 +48,27 @@ impl Engine {
                 )
             }
             FormKind::Variable => (form::variable::form(), Values::default()),
+            FormKind::Account => self.account_form(about).await?,
+            FormKind::AccountToken => {
+                let account = store.need::<ProviderAccount>(&id(about)?).await?;
+                (
+                    form::account::token_form(account.provider),
+                    Values::default(),
+                )
+            }
+            FormKind::Domain => self.domain_form(about).await?,
+            FormKind::Server => {
+                let offered = self.offered(id(about)?).await?;
+                (form::server::form(&offered), form::server::blank(&offered))
+            }
+            FormKind::AddServer => (form::server::add_form(), form::server::add_blank()),
+            FormKind::BaseSnapshot => {
+                let offered = self.offered(id(about)?).await?;
+                (
+                    form::server::base_form(&offered),
+                    form::server::blank(&offered),
+                )
+            }
         };
         let draft = self.draft(kind, about, &form).await?;
         Ok(OpenForm {
@@ -62,8 +83,12 @@ impl Engine {
         if !kind.keeps_drafts() {
             return Ok(());
         }
-        let form = self.open_form(kind, about).await?.form;
-        let text = serde_json::to_string(&form.draft(values))
+        let kept = if kind.asks_provider() {
+            values.clone()
+        } else {
+            self.open_form(kind, about).await?.form.draft(values)
+        };
+        let text = serde_json::to_string(&kept)
             .map_err(|error| EngineError::internal("internal", error.to_string()))?;
         let mut write = self.world.store.write().await?;
         write.set_setting(&entry(kind, about), &text).await?;
@@ -84,6 +109,57 @@ impl Engine {
         let kept = self.world.store.setting(&entry(kind, about)).await?;
         let values = kept.and_then(|text| serde_json::from_str::<Values>(&text).ok());
         Ok(values.map(|values| form.draft(&values)))
+    }
+
+    /// `about` is the provider. The first login of each gets its usual name.
+    async fn account_form(&self, about: &str) -> Result<(Form, Values)> {
+        let provider = match about {
+            "cloudflare" => Provider::Cloudflare,
+            _ => Provider::Digitalocean,
+        };
+        let usual = form::account::usual_name(provider);
+        let mut values = Values::default();
+        let accounts = self.accounts().await?;
+        if accounts
+            .iter()
+            .all(|account| account.name.as_str() != usual)
+        {
+            values.set("name", usual);
+        }
+        Ok((form::account::form(provider), values))
+    }
+
+    /// `about` is the place that the name shall lead to, where that is known.
+    async fn domain_form(&self, about: &str) -> Result<(Form, Values)> {
+        let mut places = Vec::new();
+        for project in self.projects().await? {
+            let services = self.services(project.id).await?;
+            for environment in self.environments(project.id).await? {
+                places.extend(services.iter().map(|service| {
+                    let names = [&project.name, &environment.name, &service.name];
+                    let path = names.map(|name| name.as_str()).join("/");
+                    (environment.id, service.id, path)
+                }));
+            }
+        }
+        let accounts: Vec<_> = self
+            .accounts()
+            .await?
+            .into_iter()
+            .filter(|account| account.provider == Provider::Cloudflare)
+            .map(|account| (account.id, account.name.to_string(), account.owner))
+            .collect();
+        let mut values = Values::default();
+        if !about.is_empty() {
+            values.set("place", about);
+        } else if let [(environment, service, _)] = places.as_slice() {
+            values.set("place", form::domain::place_value(*environment, *service));
+        }
+        // The only account needs no choosing.
+        if let [(account, ..)] = accounts.as_slice() {
+            values.set("account", account.to_string());
+        }
+        Ok((form::domain::form(&places, &accounts), values))
     }
 
     /// Servers that can be deployed to, and those that are chosen already, however they are.

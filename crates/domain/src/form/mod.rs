@@ -3,9 +3,12 @@
 //!
 //! Each noun has a file here with `form(…) -> Form` and `read(&Values) -> Result<_, Vec<FieldError>>`.
 
+pub mod account;
+pub mod domain;
 pub mod environment;
 pub mod project;
 mod read;
+pub mod server;
 pub mod service;
 mod text;
 pub mod variable;
@@ -32,6 +35,18 @@ pub enum FormKind {
     ServiceSettings,
     /// A variable.
     Variable,
+    /// A new login at DigitalOcean or Cloudflare.
+    Account,
+    /// Another token for a login.
+    AccountToken,
+    /// A name that shall lead to a service.
+    Domain,
+    /// A server to be rented.
+    Server,
+    /// A server that somebody set up.
+    AddServer,
+    /// A base snapshot.
+    BaseSnapshot,
 }
 
 impl FormKind {
@@ -44,7 +59,18 @@ impl FormKind {
             FormKind::Service => "service",
             FormKind::ServiceSettings => "service_settings",
             FormKind::Variable => "variable",
+            FormKind::Account => "account",
+            FormKind::AccountToken => "account_token",
+            FormKind::Domain => "domain",
+            FormKind::Server => "server",
+            FormKind::AddServer => "add_server",
+            FormKind::BaseSnapshot => "base_snapshot",
         }
+    }
+
+    /// Whether it can be opened only with an answer of a provider. Such a form asks no secret.
+    pub fn asks_provider(self) -> bool {
+        matches!(self, FormKind::Server | FormKind::BaseSnapshot)
     }
 
     /// Whether what was typed is kept until the form is opened again. A variable's plain value may
@@ -62,6 +88,12 @@ impl FormKind {
             FormKind::Service => service::read(values).err(),
             FormKind::ServiceSettings => service::read_settings(values).err(),
             FormKind::Variable => variable::read(values).err(),
+            FormKind::Account => account::read(values).err(),
+            FormKind::AccountToken => account::read_token(values).err(),
+            FormKind::Domain => domain::read(values).err(),
+            FormKind::Server => server::read(values).err(),
+            FormKind::AddServer => server::read_add(values).err(),
+            FormKind::BaseSnapshot => server::read_base(values).err(),
         };
         wrong.unwrap_or_default()
     }
