@@ -7,6 +7,6 @@ if (!target) throw new Error('index.html has no #app');
 
 if (import.meta.env.MODE === 'mock') {
 	const { pretend } = await import('./mock/index');
-	pretend();
+	await pretend();
 }
 mount(App, { target });

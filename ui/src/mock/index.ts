@@ -1,22 +1,14 @@
 /** The pages without an engine, for pictures and component tests: fixtures behind the same door. */
 import { mockIPC } from '@tauri-apps/api/mocks';
+import { respond } from './answer';
 
-type Handler = (args: Record<string, unknown>) => unknown;
-const handlers = new Map<string, Handler>();
+export { answer, asked, desk, fail, never, state, stated } from './answer';
 
-/** Registers what a command answers in mock mode. */
-export function answer(command: string, handler: Handler): void {
-	handlers.set(command, handler);
-}
-
-/** Puts the fixtures behind the door. */
-export function pretend(): void {
-	mockIPC(
-		(command, args) => {
-			const handler = handlers.get(command);
-			if (!handler) throw new Error(`no fixture answers ${command}`);
-			return handler((args ?? {}) as Record<string, unknown>);
-		},
-		{ shouldMockEvents: true }
-	);
+/** Puts the fixtures of every noun (the files beside this one) behind the door. */
+export async function pretend(): Promise<void> {
+	const fixtures = import.meta.glob(['./*.ts', '!./index.ts', '!./answer.ts', '!./screens.ts']);
+	await Promise.all(Object.values(fixtures).map((load) => load()));
+	mockIPC((command, args) => respond(command, (args ?? {}) as Record<string, unknown>), {
+		shouldMockEvents: true
+	});
 }

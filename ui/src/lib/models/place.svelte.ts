@@ -69,7 +69,8 @@ class Place {
 
 	/** Changes the query and stays: `place.ask({ tab: 'logs', service: null })`. */
 	ask(changes: Record<string, string | null>): void {
-		const query = new URLSearchParams(this.query);
+		// A copy to build the next address from; nothing looks at it.
+		const query = new URLSearchParams(this.query); // eslint-disable-line svelte/prefer-svelte-reactivity
 		for (const [name, value] of Object.entries(changes)) {
 			if (value === null || value === '') query.delete(name);
 			else query.set(name, value);

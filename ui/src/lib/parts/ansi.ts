@@ -7,10 +7,10 @@ export interface Stretch {
 	dim?: boolean;
 }
 
-// eslint-disable-next-line no-control-regex -- these are the characters it is about
+ 
 const SEQUENCE =
 	/\u001b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\^_])/g;
-// eslint-disable-next-line no-control-regex -- the same
+ 
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 /** A line's text without colours and other orders to a terminal. */
