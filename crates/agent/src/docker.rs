@@ -37,6 +37,8 @@ pub struct Engine {
 /// How a container is, now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
+    /// Its name.
+    pub name: String,
     /// It runs.
     pub running: bool,
     /// Docker is about to start it again.
@@ -57,6 +59,15 @@ pub struct Seen {
     pub hosts_path: Option<PathBuf>,
     /// When it started last, RFC 3339.
     pub started_at: String,
+}
+
+/// What a running container uses.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Use {
+    /// Memory without what the kernel can drop, bytes.
+    pub memory_bytes: Option<u64>,
+    /// Processor time since it started, µs.
+    pub processor_us: Option<u64>,
 }
 
 /// What matters of an image.
@@ -395,22 +406,31 @@ impl Engine {
         Ok(read.ok().flatten().map(|_| content))
     }
 
-    /// Memory that a container uses without caches that would go first, bytes.
-    pub async fn memory(&self, id: &str) -> Option<u64> {
+    /// What a running container uses; `None` when Docker does not tell.
+    pub async fn usage(&self, id: &str) -> Option<Use> {
         let options = query::StatsOptionsBuilder::default()
             .stream(false)
             .one_shot(true)
             .build();
         let client = self.client().ok()?;
         let mut stream = std::pin::pin!(client.stats(id, Some(options)));
-        let memory = stream.next().await?.ok()?.memory_stats?;
-        let usage = memory.usage?;
-        let stats = memory.stats.unwrap_or_default();
-        // The name of the same thing under cgroups v2 and v1.
-        let cache = stats
-            .get("inactive_file")
-            .or_else(|| stats.get("total_inactive_file"));
-        Some(usage.saturating_sub(cache.copied().unwrap_or(0)))
+        let answer = stream.next().await?.ok()?;
+        let memory = answer.memory_stats.and_then(|memory| {
+            let usage = memory.usage?;
+            let stats = memory.stats.unwrap_or_default();
+            // The name of the same thing under cgroups v2 and v1.
+            let cache = stats
+                .get("inactive_file")
+                .or_else(|| stats.get("total_inactive_file"));
+            Some(usage.saturating_sub(cache.copied().unwrap_or(0)))
+        });
+        let processor_ns = answer
+            .cpu_stats
+            .and_then(|processor| processor.cpu_usage?.total_usage);
+        Some(Use {
+            memory_bytes: memory,
+            processor_us: processor_ns.map(|ns| ns / 1_000),
+        })
     }
 }
 
@@ -459,6 +479,11 @@ fn seen(facts: ContainerInspectResponse) -> Seen {
         .flatten()
         .find_map(|(_, endpoint)| endpoint.ip_address?.parse().ok());
     Seen {
+        name: facts
+            .name
+            .unwrap_or_default()
+            .trim_start_matches('/')
+            .to_owned(),
         running: state.running.unwrap_or(false) && !state.restarting.unwrap_or(false),
         restarting: state.restarting.unwrap_or(false),
         oom_killed: state.oom_killed.unwrap_or(false),

@@ -1,7 +1,9 @@
 //! Facts about this machine and what runs on it.
 
-use crate::{agent::Agent, record::ServiceRecord};
-use plimsoll_protocol::{Health, Hello, Machine, PROTOCOL_VERSION, ServiceStatus, Status};
+use crate::{agent::Agent, docker::Use, record::ServiceRecord};
+use plimsoll_protocol::{
+    Health, Hello, Machine, PROTOCOL_VERSION, Processor, ServiceStatus, Status,
+};
 use std::fs;
 
 /// Version of this binary.
@@ -36,6 +38,7 @@ pub async fn machine(agent: &Agent) -> Machine {
             &fs::read_to_string("/proc/self/status").unwrap_or_default(),
             "VmRSS:",
         ),
+        processor: processor(&fs::read_to_string("/proc/stat").unwrap_or_default()),
     }
 }
 
@@ -50,13 +53,16 @@ pub async fn status(agent: &Agent) -> Status {
 async fn service(agent: &Agent, record: &ServiceRecord) -> ServiceStatus {
     let mut health = agent.watched.health(&record.key);
     let mut restarts = record.restarts;
-    let mut memory_bytes = None;
+    let mut container = None;
+    let mut used = Use::default();
     match &record.serving {
         Some(serving) => match agent.engine.see(&serving.container_id).await {
             Ok(Some(seen)) => {
                 restarts = restarts.saturating_add(seen.restarts);
+                container = Some(seen.name);
                 if seen.running {
-                    memory_bytes = agent.engine.memory(&serving.container_id).await;
+                    let usage = agent.engine.usage(&serving.container_id).await;
+                    used = usage.unwrap_or_default();
                 } else {
                     health = Health::Stopped;
                 }
@@ -81,7 +87,9 @@ async fn service(agent: &Agent, record: &ServiceRecord) -> ServiceStatus {
             .as_ref()
             .and_then(|serving| serving.spec.port)
             .map(|_| format!("{}:80", record.address)),
-        memory_bytes,
+        memory_bytes: used.memory_bytes,
+        processor_us: used.processor_us,
+        container,
         kept: record.kept.iter().map(|kept| kept.deployment_id).collect(),
     }
 }
@@ -127,6 +135,26 @@ fn meminfo(text: &str, name: &str) -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
+/// The first line of `/proc/stat`, proc_stat(5): user, nice, system, idle, iowait, irq, softirq and
+/// steal, in hundredths of a second. What follows is counted in user and nice already.
+fn processor(text: &str) -> Option<Processor> {
+    let mut numbers = text
+        .lines()
+        .next()?
+        .strip_prefix("cpu ")?
+        .split_whitespace();
+    let mut ticks = [0_u64; 8];
+    for tick in &mut ticks {
+        *tick = numbers.next()?.parse().ok()?;
+    }
+    let total: u64 = ticks.iter().sum();
+    let idle = ticks[3] + ticks[4];
+    Some(Processor {
+        busy_ms: total.saturating_sub(idle) * 10,
+        total_ms: total * 10,
+    })
+}
+
 fn load_centi(text: &str) -> u32 {
     let load: f64 = text
         .split(' ')
@@ -158,5 +186,14 @@ mod tests {
         assert_eq!(meminfo("", "MemTotal:"), 0);
         assert_eq!(load_centi("0.52 0.58 0.59 1/389 3010"), 52);
         assert_eq!(uptime_ms("350735.47 234388.90"), 350_735_470);
+        assert_eq!(
+            processor("cpu  10 1 4 70 10 2 3 0 5 0\ncpu0 1 2 3"),
+            Some(Processor {
+                busy_ms: 200,
+                total_ms: 1_000
+            })
+        );
+        assert_eq!(processor("cpu  10 1 4"), None);
+        assert_eq!(processor(""), None);
     }
 }

@@ -142,6 +142,25 @@ pub struct BaseSnapshot {
     pub created_at: Timestamp,
 }
 
+/// Whether a text can be the address of a server: an IP address or a DNS name.
+pub fn is_address(host: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b".-:".contains(&b);
+    !host.is_empty() && host.len() <= 253 && !host.starts_with('-') && host.bytes().all(plain)
+}
+
+/// Whether a text can be a login.
+pub fn is_login(user: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    !user.is_empty() && !user.starts_with('-') && user.bytes().all(plain)
+}
+
+/// Whether a text can be a tag. DigitalOcean's rule: letters, digits, colons, dashes, underscores,
+/// at most 255.
+pub fn is_tag(tag: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b":-_".contains(&b);
+    !tag.is_empty() && tag.len() <= 255 && tag.bytes().all(plain)
+}
+
 /// `SHA256:…` of a public key in OpenSSH's form, as `ssh-keygen -l` shows it; `None` when it cannot
 /// be read.
 pub fn fingerprint(public: &str) -> Option<String> {

@@ -40,6 +40,18 @@ pub struct Machine {
     pub uptime_ms: u64,
     /// The agent's own resident memory, bytes.
     pub agent_memory_bytes: u64,
+    /// What all processors did since boot; `None` from an agent that does not tell.
+    #[serde(default)]
+    pub processor: Option<Processor>,
+}
+
+/// What all processors together did since boot. Two readings make a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Processor {
+    /// At work, ms.
+    pub busy_ms: u64,
+    /// At work or idle, ms.
+    pub total_ms: u64,
 }
 
 /// What runs on a server.
@@ -70,6 +82,13 @@ pub struct ServiceStatus {
     pub address: Option<String>,
     /// Memory in use, bytes; `None` when it does not run.
     pub memory_bytes: Option<u64>,
+    /// Processor time that its container has used since it started, µs; `None` when it does not run
+    /// or the agent does not tell.
+    #[serde(default)]
+    pub processor_us: Option<u64>,
+    /// Docker's name of its container; `None` when there is none or the agent does not tell.
+    #[serde(default)]
+    pub container: Option<String>,
     /// Deployments whose images are kept for rolling back, newest first.
     pub kept: Vec<DeploymentId>,
 }

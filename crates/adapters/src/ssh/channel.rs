@@ -119,6 +119,13 @@ impl Input {
     }
 }
 
+impl Input {
+    /// Has the pump look at what changed beside the bytes.
+    pub(crate) fn nudge(&self) {
+        wake(&self.waker);
+    }
+}
+
 impl Drop for Input {
     fn drop(&mut self) {
         self.pieces = None;

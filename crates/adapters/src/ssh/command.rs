@@ -2,11 +2,14 @@
 
 use super::{Event, Opening, Ssh, Stage, Traffics, channel::Channel};
 use plimsoll_domain::{quote::shell_words, server::SshTarget};
-use plimsoll_engine::ports::{Output, PortError, PortResult};
-use std::time::Duration;
+use plimsoll_engine::ports::{Output, PortError, PortResult, Progress};
+use plimsoll_protocol::LogStream;
+use std::{sync::Arc, time::Duration};
 
 /// Most bytes of either stream that are kept; the rest is read and dropped.
 const KEPT: usize = 1024 * 1024;
+/// Longest line of a log that is followed, bytes; the protocol's limit.
+const LONGEST_LINE: usize = 16 * 1024;
 /// From so many bytes on, input goes over the connection for bulk.
 pub(crate) const BULK_FROM: u64 = 8 * 1024 * 1024;
 
@@ -39,19 +42,7 @@ pub(super) async fn run(
 ) -> PortResult<Output> {
     let program = argv.first().copied().unwrap_or_default().to_owned();
     let sudo = sudo && target.user != "root";
-    let mut words: Vec<&str> = if sudo {
-        vec!["sudo", "-n", "--"]
-    } else {
-        Vec::new()
-    };
-    words.extend_from_slice(argv);
-    let line = shell_words(&words).map_err(|error| {
-        PortError::new(
-            "ssh_argument",
-            format!("running “{program}” on {}: {error}", target.host),
-        )
-        .next_step("Remove the NUL character from the value.")
-    })?;
+    let line = quoted(target, argv, sudo)?;
     let traffic = match stdin {
         Some(bytes) if bytes.len() as u64 >= BULK_FROM => Traffics::Bulk,
         _ => Traffics::Requests,
@@ -71,27 +62,131 @@ pub(super) async fn run(
         )
         .next_step("Look at the server's load; the command may still be running there.")
     })??;
-    if sudo
-        && !output.ok()
-        && output
-            .complaint()
-            .first()
-            .is_some_and(|line| line.starts_with("sudo:"))
-    {
-        let mut error = PortError::new(
-            "ssh_sudo",
-            format!(
-                "“{}” may not run “{program}” as root on {}",
-                target.user, target.host
-            ),
-        )
-        .next_step("Allow this login sudo without a password, or log in as root.");
-        for line in output.complaint() {
-            error = error.evidence(line);
-        }
-        return Err(error);
+    if sudo && !output.ok() {
+        refused_sudo(target, &program, &output.complaint())?;
     }
     Ok(output)
+}
+
+/// The one line that the login shell is given.
+fn quoted(target: &SshTarget, argv: &[&str], sudo: bool) -> PortResult<String> {
+    let mut words: Vec<&str> = if sudo {
+        vec!["sudo", "-n", "--"]
+    } else {
+        Vec::new()
+    };
+    words.extend_from_slice(argv);
+    shell_words(&words).map_err(|error| {
+        let program = argv.first().copied().unwrap_or_default();
+        PortError::new(
+            "ssh_argument",
+            format!("running “{program}” on {}: {error}", target.host),
+        )
+        .next_step("Remove the NUL character from the value.")
+    })
+}
+
+/// Fails when it was sudo that complained.
+fn refused_sudo(target: &SshTarget, program: &str, complaint: &[String]) -> PortResult<()> {
+    if !complaint
+        .first()
+        .is_some_and(|line| line.starts_with("sudo:"))
+    {
+        return Ok(());
+    }
+    let mut error = PortError::new(
+        "ssh_sudo",
+        format!(
+            "“{}” may not run “{program}” as root on {}",
+            target.user, target.host
+        ),
+    )
+    .next_step("Allow this login sudo without a password, or log in as root.");
+    for line in complaint {
+        error = error.evidence(line);
+    }
+    Err(error)
+}
+
+/// Runs a command and hands its lines on as they come.
+pub(super) async fn follow(
+    ssh: &Ssh,
+    target: &SshTarget,
+    argv: &[&str],
+    sudo: bool,
+    progress: Arc<dyn Progress>,
+) -> PortResult<Option<i32>> {
+    let program = argv.first().copied().unwrap_or_default().to_owned();
+    let sudo = sudo && target.user != "root";
+    let line = quoted(target, argv, sudo)?;
+    let mut channel = ssh
+        .open(target, Traffics::Requests, Opening::Command(line))
+        .await?;
+    // Nothing is typed: the command sees the end of its input at once.
+    drop(channel.take_input());
+    let (mut out, mut err) = (Rest::default(), Rest::default());
+    let mut complaint = Vec::new();
+    let cause = loop {
+        match channel.next().await {
+            Some(Event::Out(bytes)) => {
+                out.push(&bytes, |line| progress.line(LogStream::Stdout, line));
+            }
+            Some(Event::Err(bytes)) => err.push(&bytes, |line| {
+                if complaint.is_empty() {
+                    complaint.push(line.to_owned());
+                }
+                progress.line(LogStream::Stderr, line);
+            }),
+            Some(Event::Closed { status }) => {
+                out.end(|line| progress.line(LogStream::Stdout, line));
+                err.end(|line| progress.line(LogStream::Stderr, line));
+                if sudo && status != Some(0) {
+                    refused_sudo(target, &program, &complaint)?;
+                }
+                return Ok(status);
+            }
+            Some(Event::Cut(cause)) => break cause,
+            None => break "it was closed".to_owned(),
+        }
+    };
+    Err(Stage::Cut {
+        to: super::dial::shown(&target.host, target.port),
+        doing: format!("“{program}” ran"),
+        cause,
+        begun: true,
+    }
+    .into())
+}
+
+/// The beginning of a line whose end has not come.
+#[derive(Default)]
+struct Rest(Vec<u8>);
+
+impl Rest {
+    /// Tells every line that ends in these bytes. A line that grows beyond [`LONGEST_LINE`] is told
+    /// in pieces.
+    fn push(&mut self, bytes: &[u8], mut tell: impl FnMut(&str)) {
+        let mut pieces = bytes.split(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            self.0.extend_from_slice(piece);
+            if pieces.peek().is_some() || self.0.len() >= LONGEST_LINE {
+                let line = std::mem::take(&mut self.0);
+                for part in line.chunks(LONGEST_LINE) {
+                    tell(String::from_utf8_lossy(part).trim_end_matches('\r'));
+                }
+                if line.is_empty() {
+                    tell("");
+                }
+            }
+        }
+    }
+
+    /// Tells what is left.
+    fn end(self, mut tell: impl FnMut(&str)) {
+        if !self.0.is_empty() {
+            tell(&String::from_utf8_lossy(&self.0));
+        }
+    }
 }
 
 async fn converse(

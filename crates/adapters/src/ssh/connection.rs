@@ -5,11 +5,12 @@ use super::{
     stage::Stage,
 };
 use mio::Waker;
+use plimsoll_engine::ports::ScreenSize;
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What to open.
 #[derive(Debug, Clone)]
@@ -18,6 +19,18 @@ pub(crate) enum Opening {
     Command(String),
     /// A unix socket on the server.
     Socket(String),
+    /// A login shell on a screen, whose size is told here.
+    Terminal(watch::Receiver<ScreenSize>),
+}
+
+impl Opening {
+    /// Whether it counts against sshd's MaxSessions.
+    pub(super) fn is_session(&self) -> bool {
+        match self {
+            Opening::Command(_) | Opening::Terminal(_) => true,
+            Opening::Socket(_) => false,
+        }
+    }
 }
 
 /// How long things may take, and how many at once.

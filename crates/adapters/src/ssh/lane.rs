@@ -6,6 +6,7 @@ use super::{
     stage::Stage,
 };
 use bytes::{Buf, Bytes};
+use plimsoll_engine::ports::ScreenSize;
 use ssh2::{ErrorCode, Session};
 use std::{
     io::{self, Read, Write},
@@ -15,15 +16,20 @@ use std::{
     },
     time::Instant,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Pieces that one channel may move in a turn, so that a busy one does not starve the others.
 const SHARE: usize = 4;
 
+/// Most bytes for a screen in one piece.
+const SCREEN_PIECE: usize = 16 * 1024;
+/// What the screen understands, by the name of its entry in terminfo.
+const TERMINAL: &str = "xterm-256color";
+
 /// The stream of standard error (`SSH_EXTENDED_DATA_STDERR`, RFC 4254 §5.2).
 const STDERR: i32 = 1;
 
-type Answer = (oneshot::Sender<Result<Channel, Stage>>, Channel, String);
+pub(super) type Answer = (oneshot::Sender<Result<Channel, Stage>>, Channel, String);
 
 /// How far a turn came.
 pub(super) enum Step {
@@ -37,13 +43,45 @@ pub(super) enum Step {
     Broken(String),
 }
 
+/// What is asked of the server before bytes travel.
+pub(super) struct Start {
+    next: Ask,
+    answer: Option<Box<Answer>>,
+    deadline: Instant,
+}
+
+enum Ask {
+    /// Run a command.
+    Command(String),
+    /// Give the session a screen; a shell comes next.
+    Screen,
+    /// Start the login shell.
+    Shell,
+}
+
+impl Start {
+    /// Runs a command, already quoted.
+    pub(super) fn command(command: String, answer: Answer, deadline: Instant) -> Self {
+        Self {
+            next: Ask::Command(command),
+            answer: Some(Box::new(answer)),
+            deadline,
+        }
+    }
+
+    /// Starts a login shell on a screen.
+    pub(super) fn terminal(answer: Answer, deadline: Instant) -> Self {
+        Self {
+            next: Ask::Screen,
+            answer: Some(Box::new(answer)),
+            deadline,
+        }
+    }
+}
+
 enum Phase {
-    /// The command was sent, or is about to be.
-    Asking {
-        command: String,
-        answer: Option<Box<Answer>>,
-        deadline: Instant,
-    },
+    /// What comes first was asked, or is about to be.
+    Asking(Start),
     /// Bytes travel.
     Flowing,
     /// The other side sent everything; its exit status may still come.
@@ -62,28 +100,26 @@ pub(super) struct Lane {
     eof_sent: bool,
     events: mpsc::Sender<Event>,
     flow: Arc<Flow>,
+    screen: Option<watch::Receiver<ScreenSize>>,
+    /// A size that the server has not been told entirely.
+    resizing: Option<ScreenSize>,
 }
 
 impl Lane {
-    /// A session channel on which a command has yet to be started.
-    pub(super) fn command(
-        channel: ssh2::Channel,
-        command: String,
-        answer: Answer,
-        deadline: Instant,
-        input: mpsc::Receiver<Bytes>,
-        events: mpsc::Sender<Event>,
-        flow: Arc<Flow>,
-    ) -> Self {
-        let phase = Phase::Asking {
-            command,
-            answer: Some(Box::new(answer)),
-            deadline,
-        };
+    /// The same on a session channel on which something has yet to be started.
+    pub(super) fn starting(self, start: Start) -> Self {
         Self {
-            phase,
+            phase: Phase::Asking(start),
             is_command: true,
-            ..Self::socket(channel, input, events, flow)
+            ..self
+        }
+    }
+
+    /// The same with a screen, whose size is told here.
+    pub(super) fn on_screen(self, size: watch::Receiver<ScreenSize>) -> Self {
+        Self {
+            screen: Some(size),
+            ..self
         }
     }
 
@@ -104,6 +140,8 @@ impl Lane {
             eof_sent: false,
             events,
             flow,
+            screen: None,
+            resizing: None,
         }
     }
 
@@ -114,15 +152,15 @@ impl Lane {
 
     /// Whether it has a deadline to watch.
     pub(super) fn is_hurried(&self) -> bool {
-        matches!(self.phase, Phase::Asking { .. })
+        matches!(self.phase, Phase::Asking(_))
     }
 
     /// Tells whoever listens that the connection is gone.
     pub(super) fn cut(self, reason: &str) {
-        if let Phase::Asking {
+        if let Phase::Asking(Start {
             answer: Some(answer),
             ..
-        } = self.phase
+        }) = self.phase
         {
             let (answer, _, to) = *answer;
             let _ = answer.send(Err(Stage::Cut {
@@ -148,11 +186,11 @@ impl Lane {
         scratch: &mut [u8],
         counters: &Counters,
     ) -> Step {
-        if self.events.is_closed() && !matches!(self.phase, Phase::Asking { .. }) {
+        if self.events.is_closed() && !matches!(self.phase, Phase::Asking(_)) {
             self.phase = Phase::Closing;
         }
         match &mut self.phase {
-            Phase::Asking { .. } => self.ask(),
+            Phase::Asking(_) => self.ask(),
             Phase::Flowing => self.flow(session, scratch, counters),
             Phase::Ending => self.finish(),
             Phase::Closing => match self.channel.close() {
@@ -165,15 +203,28 @@ impl Lane {
     }
 
     fn ask(&mut self) -> Step {
-        let Phase::Asking {
-            command,
+        let Phase::Asking(Start {
+            next,
             answer,
             deadline,
-        } = &mut self.phase
+        }) = &mut self.phase
         else {
             return Step::Still;
         };
-        match self.channel.exec(command) {
+        let asked = match next {
+            Ask::Command(command) => self.channel.exec(command),
+            Ask::Screen => {
+                let size = self.screen.as_mut().map(|size| *size.borrow_and_update());
+                let size = size.map(|size| (u32::from(size.columns), u32::from(size.rows), 0, 0));
+                self.channel.request_pty(TERMINAL, None, size)
+            }
+            Ask::Shell => self.channel.shell(),
+        };
+        match asked {
+            Ok(()) if matches!(next, Ask::Screen) => {
+                *next = Ask::Shell;
+                Step::Moved
+            }
             Ok(()) => {
                 if let Some(answer) = answer.take() {
                     let (answer, handle, _) = *answer;
@@ -205,9 +256,23 @@ impl Lane {
     }
 
     fn flow(&mut self, session: &Session, scratch: &mut [u8], counters: &Counters) -> Step {
-        let wrote = match self.write(session, counters) {
-            Ok(moved) => moved,
-            Err(reason) => return Step::Broken(reason),
+        if let Err(reason) = self.resize() {
+            return Step::Broken(reason);
+        }
+        // A half-sent packet has to be finished before another begins.
+        let wrote = if self.resizing.is_some() {
+            false
+        } else {
+            match self.write(session, counters) {
+                Ok(moved) => moved,
+                Err(reason) => return Step::Broken(reason),
+            }
+        };
+        let scratch = if self.screen.is_some() {
+            let most = scratch.len().min(SCREEN_PIECE);
+            &mut scratch[..most]
+        } else {
+            scratch
         };
         let mut read = false;
         for stream in [0, STDERR] {
@@ -228,6 +293,28 @@ impl Lane {
         } else {
             Step::Still
         }
+    }
+
+    /// Tells the server the size of the screen when it has changed.
+    fn resize(&mut self) -> Result<(), String> {
+        let Some(screen) = &mut self.screen else {
+            return Ok(());
+        };
+        if self.resizing.is_none() && screen.has_changed().unwrap_or(false) {
+            self.resizing = Some(*screen.borrow_and_update());
+        }
+        let Some(size) = self.resizing else {
+            return Ok(());
+        };
+        let (columns, rows) = (u32::from(size.columns), u32::from(size.rows));
+        match self.channel.request_pty_size(columns, rows, None, None) {
+            Ok(()) => self.resizing = None,
+            Err(error) if again(&error) => {}
+            Err(error) if is_fatal(&error) => return Err(error.message().to_owned()),
+            // The screen keeps its size then.
+            Err(_) => self.resizing = None,
+        }
+        Ok(())
     }
 
     fn write(&mut self, session: &Session, counters: &Counters) -> Result<bool, String> {

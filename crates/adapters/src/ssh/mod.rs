@@ -14,6 +14,7 @@ mod lane;
 mod pool;
 mod pump;
 mod stage;
+mod terminal;
 
 pub(crate) use channel::{Channel, Event, Input};
 pub(crate) use command::BULK_FROM;
@@ -25,7 +26,9 @@ pub(crate) use stage::Stage;
 use async_trait::async_trait;
 use connection::Limits;
 use plimsoll_domain::server::SshTarget;
-use plimsoll_engine::ports::{Keychain, Output, PortResult, Servers, Traffic};
+use plimsoll_engine::ports::{
+    Keychain, Login, Output, PortResult, Progress, ScreenSize, Servers, Traffic,
+};
 use pool::Pool;
 use std::{sync::Arc, time::Duration};
 
@@ -89,6 +92,20 @@ impl Servers for Ssh {
         content: &[u8],
     ) -> PortResult<()> {
         command::write_file(self, target, path, mode, content).await
+    }
+
+    async fn follow(
+        &self,
+        target: &SshTarget,
+        argv: &[&str],
+        sudo: bool,
+        progress: Arc<dyn Progress>,
+    ) -> PortResult<Option<i32>> {
+        command::follow(self, target, argv, sudo, progress).await
+    }
+
+    async fn open_terminal(&self, target: &SshTarget, size: ScreenSize) -> PortResult<Login> {
+        terminal::open(self, target, size).await
     }
 
     async fn forget(&self, target: &SshTarget) {

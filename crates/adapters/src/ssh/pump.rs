@@ -9,7 +9,7 @@ use super::{
     channel::{Channel, Counters, Flow, PIECE, WAITING},
     connection::{Command, Connection, Limits, Opening},
     greet::{Greeted, SOCKET},
-    lane::{Lane, Step},
+    lane::{Lane, Start, Step},
     stage::Stage,
 };
 use mio::{Events, Poll, Token, Waker, net::TcpStream as Watched};
@@ -29,6 +29,13 @@ const WAKE: Token = Token(1);
 const AGAIN: i32 = libssh2_sys::LIBSSH2_ERROR_EAGAIN;
 /// How long an idle connection waits before it opens its anchor.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// What a server may send to a screen before we have read it (RFC 4254 §5.2): little, so that a key
+/// that stops a flood of output is soon seen to have stopped it.
+const SCREEN_WINDOW: u32 = 32 * 1024;
+const SCREEN_PACKET: u32 = 16 * 1024;
+/// Pieces for a screen that may wait on our side.
+const SCREENS_WAITING: usize = 2;
 
 /// Starts the thread that owns a session which is already logged in.
 pub(super) fn start(
@@ -221,10 +228,10 @@ impl Pump {
     fn open_next(&mut self) -> Result<bool, String> {
         if self.opening.is_none() {
             let commands = self.lanes.iter().filter(|lane| lane.is_command()).count();
-            let next = self.queue.iter().position(|waiting| match waiting.what {
-                Opening::Command(_) => commands < self.budget,
-                Opening::Socket(_) => true,
-            });
+            let next = self
+                .queue
+                .iter()
+                .position(|waiting| !waiting.what.is_session() || commands < self.budget);
             self.opening = next.and_then(|index| self.queue.remove(index));
             if let Some(opening) = &mut self.opening {
                 opening.since = Instant::now();
@@ -245,6 +252,10 @@ impl Pump {
         let opened = match &opening.what {
             Opening::Command(_) => self.session.channel_session(),
             Opening::Socket(path) => self.session.channel_direct_streamlocal(path, None),
+            Opening::Terminal(_) => {
+                self.session
+                    .channel_open("session", SCREEN_WINDOW, SCREEN_PACKET, None)
+            }
         };
         match opened {
             Ok(channel) => {
@@ -283,21 +294,26 @@ impl Pump {
             return;
         };
         let (input, to_send) = mpsc::channel(WAITING);
-        let (events, output) = mpsc::channel(WAITING);
+        let waiting = match what {
+            Opening::Terminal(_) => SCREENS_WAITING,
+            Opening::Command(_) | Opening::Socket(_) => WAITING,
+        };
+        let (events, output) = mpsc::channel(waiting);
         let flow = Arc::new(Flow::default());
         let handle = Channel::new(input, output, Arc::clone(&flow), Arc::clone(&self.waker));
         let deadline = Instant::now() + self.limits.open;
         let to = self.to.to_string();
         self.lanes.push(match what {
-            Opening::Command(command) => Lane::command(
-                channel,
-                command,
-                (answer, handle, to),
-                deadline,
-                to_send,
-                events,
-                flow,
-            ),
+            Opening::Command(command) => {
+                let start = Start::command(command, (answer, handle, to), deadline);
+                Lane::socket(channel, to_send, events, flow).starting(start)
+            }
+            Opening::Terminal(size) => {
+                let start = Start::terminal((answer, handle, to), deadline);
+                Lane::socket(channel, to_send, events, flow)
+                    .starting(start)
+                    .on_screen(size)
+            }
             Opening::Socket(_) => {
                 // Whoever asked may have gone: the lane then finds its events closed and ends.
                 let _ = answer.send(Ok(handle));
@@ -308,7 +324,7 @@ impl Pump {
 
     fn refused(&mut self, waiting: Waiting, error: &ssh2::Error) {
         let running = self.lanes.iter().filter(|lane| lane.is_command()).count();
-        let is_command = matches!(waiting.what, Opening::Command(_));
+        let is_command = waiting.what.is_session();
         match waiting.answer {
             // No anchor then; the next idle moment tries again.
             None => self.used = Instant::now(),
@@ -329,7 +345,7 @@ impl Pump {
                     return;
                 }
                 let what = match waiting.what {
-                    Opening::Command(_) => "a session".to_owned(),
+                    Opening::Command(_) | Opening::Terminal(_) => "a session".to_owned(),
                     Opening::Socket(path) => path,
                 };
                 let _ = answer.send(Err(Stage::Refused {

@@ -110,6 +110,7 @@ fn hello(hash: &str) -> Hello {
             disk_free_bytes: 1,
             uptime_ms: 1,
             agent_memory_bytes: 1,
+            processor: None,
         },
     }
 }

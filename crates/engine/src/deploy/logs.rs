@@ -73,6 +73,14 @@ async fn learn_secrets(
 }
 
 impl Engine {
+    /// The same progress, without the secrets that the redactor knows.
+    pub(crate) fn masked(&self, to: Arc<dyn Progress>) -> Arc<dyn Progress> {
+        Arc::new(Masked {
+            to,
+            redactor: self.world.redactor.clone(),
+        })
+    }
+
     /// Hands log lines of a service to `progress`, without its secrets.
     pub async fn follow_logs(
         &self,
@@ -92,10 +100,7 @@ impl Engine {
             .next_step("Name one of the environment's servers."));
         };
         let (_, target) = self.world.target(server.id).await?;
-        let progress = Arc::new(Masked {
-            to: progress,
-            redactor: self.world.redactor.clone(),
-        });
+        let progress = self.masked(progress);
         learn_secrets(&self.world, request.environment_id, request.service_id).await?;
         let request = Request::Logs(Logs {
             key: here.spot().key,

@@ -56,6 +56,49 @@ pub enum Body {
     File(PathBuf),
 }
 
+/// Size of a terminal's screen, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScreenSize {
+    /// Width.
+    pub columns: u16,
+    /// Height.
+    pub rows: u16,
+}
+
+/// An interactive login on a server. Dropping both halves hangs up.
+pub struct Login {
+    /// What the server shows.
+    pub screen: Box<dyn Screen>,
+    /// What it is told.
+    pub keyboard: Box<dyn Keyboard>,
+}
+
+/// What comes out of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Bytes for the screen.
+    Bytes(Vec<u8>),
+    /// The shell ended; `None` when a signal ended it.
+    Ended(Option<i32>),
+}
+
+/// The half of a login that shows. While nobody reads it, the server has to wait: at most some
+/// 100 KiB are under way.
+#[async_trait]
+pub trait Screen: Send {
+    /// What comes next. An error is the end as well.
+    async fn next(&mut self) -> PortResult<Shown>;
+}
+
+/// The half of a login that takes keys.
+#[async_trait]
+pub trait Keyboard: Send + Sync {
+    /// Sends what was typed, waiting while the server is slow.
+    async fn write(&self, bytes: &[u8]);
+    /// Tells the size of the screen.
+    fn resize(&self, size: ScreenSize);
+}
+
 /// Servers over SSH. Connections are kept by target and used again; one bad server delays nobody.
 ///
 /// Every failure names its stage in its code: `ssh_dns`, `ssh_tcp`, `ssh_banner`,
@@ -81,6 +124,17 @@ pub trait Servers: Send + Sync {
         mode: u32,
         content: &[u8],
     ) -> PortResult<()>;
+    /// Runs a command and hands its lines on as they come, until it ends: answers how. Dropping the
+    /// future hangs up.
+    async fn follow(
+        &self,
+        target: &SshTarget,
+        argv: &[&str],
+        sudo: bool,
+        progress: Arc<dyn Progress>,
+    ) -> PortResult<Option<i32>>;
+    /// Opens an interactive login: a shell on a screen of that size.
+    async fn open_terminal(&self, target: &SshTarget, size: ScreenSize) -> PortResult<Login>;
     /// Forgets the connection to a target: after its keys changed or it was destroyed.
     async fn forget(&self, target: &SshTarget);
     /// Connections opened since the start and bytes sent, for what we promise about both.

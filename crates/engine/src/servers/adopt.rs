@@ -14,7 +14,7 @@ use plimsoll_domain::{
     ServerId,
     name::Name,
     recipe::Recipe,
-    server::{Provider, ProviderAccount, Server, SshTarget},
+    server::{Provider, ProviderAccount, Server, SshTarget, is_address, is_login},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -109,13 +109,7 @@ impl Engine {
 
 pub(crate) async fn observe(world: &World, request: &AdoptRequest) -> Result<Observed> {
     check_host(&request.host)?;
-    if request.user.is_empty()
-        || !request
-            .user
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-        || request.user.starts_with('-')
-    {
+    if !is_login(&request.user) {
         return Err(EngineError::bad_input(
             "invalid_login",
             format!("“{}” cannot be a login.", request.user.escape_debug()),
@@ -138,8 +132,7 @@ pub(crate) async fn observe(world: &World, request: &AdoptRequest) -> Result<Obs
 }
 
 fn check_host(host: &str) -> Result<()> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b".-:".contains(&b);
-    if host.is_empty() || host.len() > 253 || host.starts_with('-') || !host.bytes().all(plain) {
+    if !is_address(host) {
         return Err(EngineError::bad_input(
             "invalid_address",
             format!("“{}” is no address of a server.", host.escape_debug()),

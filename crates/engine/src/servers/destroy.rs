@@ -47,18 +47,18 @@ pub enum DestroyTarget {
 /// What was seen before planning.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Observed {
-    server: Option<Server>,
-    machine: Option<Machine>,
-    used_by: Vec<String>,
+    pub(super) server: Option<Server>,
+    pub(super) machine: Option<Machine>,
+    pub(super) used_by: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Machine {
+pub(super) struct Machine {
     account_id: ProviderAccountId,
     id: u64,
-    name: String,
-    tags: Vec<String>,
-    price_cents_month: u64,
+    pub(super) name: String,
+    pub(super) tags: Vec<String>,
+    pub(super) price_cents_month: u64,
 }
 
 impl Engine {

@@ -14,7 +14,7 @@ use plimsoll_domain::{
     ProviderAccountId, ServerId, SshKeyId,
     name::Name,
     recipe::Recipe,
-    server::{BaseSnapshot, Provider, Server},
+    server::{BaseSnapshot, Provider, Server, is_tag},
 };
 use serde::{Deserialize, Serialize};
 
@@ -295,15 +295,6 @@ fn check(observed: &Observed, request: &ProvisionRequest) -> Result<u64> {
         ));
     }
     Ok(size.price_cents_month)
-}
-
-/// DigitalOcean's rule: letters, digits, colons, dashes, underscores, at most 255.
-fn is_tag(tag: &str) -> bool {
-    !tag.is_empty()
-        && tag.len() <= 255
-        && tag
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b":-_".contains(&b))
 }
 
 fn plan(

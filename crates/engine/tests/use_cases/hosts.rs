@@ -169,6 +169,28 @@ impl Servers for Hosts {
         })?;
         call.answer(())
     }
+    async fn follow(
+        &self,
+        target: &SshTarget,
+        argv: &[&str],
+        _: bool,
+        progress: Arc<dyn Progress>,
+    ) -> PortResult<Option<i32>> {
+        self.enter(target, |host| {
+            host.commands.push(argv.join(" "));
+            Ok(())
+        })?;
+        progress.line(LogStream::Stdout, "a line of token-of-do-canary");
+        Ok(Some(0))
+    }
+    async fn open_terminal(&self, target: &SshTarget, _: ScreenSize) -> PortResult<Login> {
+        self.enter(target, |_| Ok(()))?;
+        let (typed, echoed) = tokio::sync::mpsc::unbounded_channel();
+        Ok(Login {
+            screen: Box::new(Echo(echoed)),
+            keyboard: Box::new(Typed(typed)),
+        })
+    }
     async fn forget(&self, _: &SshTarget) {}
     fn traffic(&self) -> Traffic {
         Traffic::default()
@@ -254,6 +276,7 @@ fn machine() -> Machine {
         disk_free_bytes: 1,
         uptime_ms: 1,
         agent_memory_bytes: 1,
+        processor: None,
     }
 }
 
@@ -347,17 +370,37 @@ fn answer(host: &mut Host, request: &Request, body: &Body) -> PortResult<Value> 
         }
         Request::Status => json!(Status {
             machine: machine(),
-            services: vec![],
+            services: running(host),
         }),
         Request::Prune(prune) => json!(Pruned {
             tags: prune.keep.iter().map(DeploymentId::short).collect(),
             freed_bytes: 0,
         }),
-        Request::Hello | Request::Export(_) | Request::Heartbeat(_) | Request::Logs(_) => {
-            Value::Null
-        }
+        Request::Hello => json!(hello()),
+        Request::Export(_) | Request::Heartbeat(_) | Request::Logs(_) => Value::Null,
     };
     Ok(answer)
+}
+
+fn running(host: &Host) -> Vec<ServiceStatus> {
+    host.serving
+        .values()
+        .filter_map(|serving| serving.last())
+        .map(|id| &host.deployments[id])
+        .map(|ran| ServiceStatus {
+            key: ran.deploy.key.clone(),
+            deployment_id: Some(ran.deploy.deployment_id),
+            image: Some(ran.deploy.image.clone()),
+            health: Health::Healthy,
+            restarts: 0,
+            hosts: vec![],
+            address: None,
+            memory_bytes: None,
+            processor_us: None,
+            container: None,
+            kept: vec![],
+        })
+        .collect()
 }
 
 fn ready(key: &ServiceKey, deployment: DeploymentId, id: &str) -> ImageReady {
@@ -464,4 +507,27 @@ fn run(host: &mut Host, deploy: &Deploy, body: &Body) -> PortResult<Deployed> {
         host.serving.entry(deploy.key.base()).or_default().push(id);
     }
     Ok(deployed)
+}
+
+/// A terminal that shows what is typed, until its end is typed.
+struct Echo(tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>);
+struct Typed(tokio::sync::mpsc::UnboundedSender<Vec<u8>>);
+
+#[async_trait]
+impl Screen for Echo {
+    async fn next(&mut self) -> PortResult<Shown> {
+        match self.0.recv().await {
+            Some(bytes) if bytes == b"exit" => Ok(Shown::Ended(Some(3))),
+            Some(bytes) => Ok(Shown::Bytes(bytes)),
+            None => Err(PortError::new("ssh_cut", "It was cut.")),
+        }
+    }
+}
+
+#[async_trait]
+impl Keyboard for Typed {
+    async fn write(&self, bytes: &[u8]) {
+        let _ = self.0.send(bytes.to_vec());
+    }
+    fn resize(&self, _: ScreenSize) {}
 }

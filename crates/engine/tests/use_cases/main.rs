@@ -17,4 +17,5 @@ mod provisioning;
 mod resuming;
 mod secrets;
 mod tour;
+mod watching;
 mod world;
