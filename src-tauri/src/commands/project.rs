@@ -1,21 +1,23 @@
-//! Projects.
+//! Projects and their environments.
 
 use crate::{
     desk::Desk,
-    views::{CommandError, ProjectId, ReceiptView},
+    views::{CommandError, EnvironmentId, PlanView, ProjectId, ReceiptView, ValuesView},
 };
-use plimsoll_domain::name::Name;
+use plimsoll_domain::form;
+use plimsoll_engine::RemoveEnvironmentRequest;
 use tauri::State;
 
-/// Creates a project.
+/// Creates a project from its form.
 #[tauri::command]
 #[specta::specta]
 pub async fn project_create(
     desk: State<'_, Desk>,
-    name: String,
+    values: ValuesView,
 ) -> Result<ReceiptView, CommandError> {
-    let name = Name::parse(&name).map_err(|error| CommandError::from(error).about("name"))?;
-    Ok(desk.engine().await?.create_project(name).await?.into())
+    let name = form::project::read(&values.into())?;
+    let created = desk.engine().await?.create_project(name).await;
+    Ok(created.map_err(CommandError::of_name)?.into())
 }
 
 /// Deletes a project without environments.
@@ -25,10 +27,64 @@ pub async fn project_delete(
     desk: State<'_, Desk>,
     project_id: ProjectId,
 ) -> Result<ReceiptView, CommandError> {
-    Ok(desk
-        .engine()
-        .await?
-        .delete_project(project_id.into())
+    let engine = desk.engine().await?;
+    Ok(engine.delete_project(project_id.into()).await?.into())
+}
+
+/// Creates an environment from its form.
+#[tauri::command]
+#[specta::specta]
+pub async fn environment_create(
+    desk: State<'_, Desk>,
+    project_id: ProjectId,
+    values: ValuesView,
+) -> Result<ReceiptView, CommandError> {
+    let (name, servers) = form::environment::read(&values.into())?;
+    let engine = desk.engine().await?;
+    let created = engine.create_environment(project_id.into(), name, servers);
+    Ok(created.await.map_err(CommandError::of_name)?.into())
+}
+
+/// Gives an environment other servers, from its form.
+#[tauri::command]
+#[specta::specta]
+pub async fn environment_set_servers(
+    desk: State<'_, Desk>,
+    environment_id: EnvironmentId,
+    values: ValuesView,
+) -> Result<ReceiptView, CommandError> {
+    let servers = form::environment::read_servers(&values.into())?;
+    let engine = desk.engine().await?;
+    let set = engine.set_environment_servers(environment_id.into(), servers);
+    Ok(set.await?.into())
+}
+
+/// Deletes an environment in which nothing runs.
+#[tauri::command]
+#[specta::specta]
+pub async fn environment_delete(
+    desk: State<'_, Desk>,
+    environment_id: EnvironmentId,
+) -> Result<ReceiptView, CommandError> {
+    let engine = desk.engine().await?;
+    Ok(engine
+        .delete_environment(environment_id.into())
         .await?
         .into())
+}
+
+/// Plans to remove an environment with everything that runs in it.
+#[tauri::command]
+#[specta::specta]
+pub async fn environment_plan_remove(
+    desk: State<'_, Desk>,
+    environment_id: EnvironmentId,
+    volumes: bool,
+) -> Result<PlanView, CommandError> {
+    let request = RemoveEnvironmentRequest {
+        environment_id: environment_id.into(),
+        volumes,
+    };
+    let engine = desk.engine().await?;
+    Ok(engine.plan_remove_environment(request).await?.into())
 }
