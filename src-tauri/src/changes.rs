@@ -1,12 +1,15 @@
 //! What was written in the store, told to the pages in batches: by this window, by a job in the
 //! background, by the command line, one day by a teammate.
 
-use crate::views::{Row, RowView};
+use crate::{
+    activity,
+    views::{Row, RowView},
+};
 use plimsoll_engine::{Changed, Engine};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 use std::time::Duration;
-use tauri::AppHandle;
+use tauri::{AppHandle, async_runtime::JoinHandle};
 use tauri_specta::Event;
 
 /// How long writes are gathered before they are told: two frames.
@@ -25,11 +28,10 @@ pub struct Changes {
     pub rows: Vec<Row>,
 }
 
-/// Forwards everything that is written from now on.
-pub fn forward(app: AppHandle, engine: Engine) {
+/// Forwards everything that was written after a number of the change log, until it is aborted.
+pub fn forward(app: AppHandle, engine: Engine, mut seq: i64) -> JoinHandle<()> {
     tauri::async_runtime::spawn(async move {
         let mut written = engine.written();
-        let mut seq = engine.last_seq().await.unwrap_or(0);
         loop {
             match engine.changed_since(seq, BATCH).await {
                 Ok(changed) if changed.seq > seq => {
@@ -50,10 +52,11 @@ pub fn forward(app: AppHandle, engine: Engine) {
                 }
             }
         }
-    });
+    })
 }
 
 fn tell(app: &AppHandle, changed: Changed) {
+    activity::seen(app, &changed.rows);
     let rows: Vec<Row> = changed.rows.into_iter().filter_map(RowView::told).collect();
     let batch = Changes {
         seq: changed.seq,

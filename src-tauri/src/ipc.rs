@@ -1,6 +1,10 @@
 //! What the pages may call and hear, declared once; the bindings are written from it.
 
-use crate::{changes::Changes, commands};
+use crate::{
+    changes::Changes,
+    commands,
+    views::{CloseAsked, DeskChanged, Opened},
+};
 use tauri::Wry;
 use tauri_specta::{Builder, collect_commands, collect_events};
 
@@ -9,9 +13,49 @@ pub fn builder() -> Builder<Wry> {
     Builder::<Wry>::new()
         .commands(collect_commands![
             commands::desk::desk_load,
+            commands::desk::desk_state,
             commands::desk::desk_reopen,
+            commands::desk::desk_open_anyway,
+            commands::desk::vault_create,
+            commands::desk::vault_unlock,
+            commands::desk::notice_dismiss,
+            commands::window::window_hide,
+            commands::window::window_quit,
+            commands::data::data_location,
+            commands::data::data_export,
+            commands::data::data_restore,
+            commands::data::diagnostics_save,
             commands::project::project_create,
             commands::project::project_delete,
+            commands::project::environment_create,
+            commands::project::environment_set_servers,
+            commands::project::environment_delete,
+            commands::project::environment_plan_remove,
+            commands::service::service_create,
+            commands::service::service_update,
+            commands::service::service_delete,
+            commands::service::service_set_source_token,
+            commands::service::service_plan_deploy,
+            commands::service::service_plan_reconfigure,
+            commands::service::service_plan_rollback,
+            commands::service::service_plan_remove,
+            commands::variable::variable_set,
+            commands::variable::variable_unset,
+            commands::variable::variable_reveal,
+            commands::variable::variable_preview_import,
+            commands::variable::variable_import,
+            commands::variable::configuration_save,
+            commands::variable::configuration_delete,
+            commands::form::form_open,
+            commands::form::form_check,
+            commands::form::draft_keep,
+            commands::form::draft_forget,
+            commands::form::folder_pick,
+            commands::health::health_watch,
+            commands::health::service_follow_log,
+            commands::health::live_lines,
+            commands::health::live_search,
+            commands::health::stream_stop,
             commands::account::account_connect,
             commands::account::account_test,
             commands::account::account_replace_token,
@@ -24,6 +68,7 @@ pub fn builder() -> Builder<Wry> {
             commands::practice::practice_status,
             commands::practice::practice_start,
             commands::practice::practice_stop,
+            commands::practice::practice_wipe,
             commands::practice::practice_connect,
             commands::practice::practice_day,
             commands::practice::sample_write,
@@ -36,7 +81,7 @@ pub fn builder() -> Builder<Wry> {
             commands::settings::settings_load,
             commands::settings::settings_save,
         ])
-        .events(collect_events![Changes])
+        .events(collect_events![Changes, CloseAsked, DeskChanged, Opened])
         // Bytes, cents, milliseconds and sequence numbers: all far below 2^53.
         .dangerously_cast_bigints_to_number()
         // One type a view, whichever way it travels: no view leaves a field out.

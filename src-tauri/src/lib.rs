@@ -1,42 +1,97 @@
 //! The window: it opens the engine, parses what the pages ask for, makes one call and answers.
 //! What Plimsoll can do is in the engine.
 
+mod activity;
 mod changes;
 mod commands;
 mod desk;
 mod ipc;
+mod links;
+mod locale;
+mod log;
 mod practice;
+mod streams;
+mod tray;
 mod views;
 mod window;
 
 use desk::Desk;
 use std::process::ExitCode;
-use tauri::Manager;
+use tauri::{App, AppHandle, Manager, RunEvent, Wry, plugin::TauriPlugin};
+use tauri_specta::Builder;
 
 /// Opens the window and stays until it is closed for good.
 pub fn run() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("PLIMSOLL_LOG"))
-        .with_writer(std::io::stderr)
-        .init();
-    let ipc = ipc::builder();
-    let app = tauri::Builder::default()
-        .plugin(tauri_plugin_dialog::init())
-        .invoke_handler(ipc.invoke_handler())
-        .setup(move |app| {
-            ipc.mount_events(app);
-            app.manage(Desk::default());
-            app.manage(practice::Practice::default());
-            window::open(app.handle())?;
-            desk::open(app.handle().clone());
-            Ok(())
-        })
-        .run(tauri::generate_context!());
-    match app {
-        Ok(()) => ExitCode::SUCCESS,
+    locale::guard();
+    let log = log::begin();
+    match app(log) {
+        Ok(app) => {
+            app.run(on_event);
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             tracing::error!("the window could not be opened: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn app(log: log::LastLines) -> tauri::Result<App> {
+    let ipc = ipc::builder();
+    let mut builder = tauri::Builder::default();
+    // Tests start one window after another, and each shall be its own.
+    if std::env::var_os("TAURI_AUTOMATION").is_none() {
+        builder = builder.plugin(only_one());
+    }
+    builder
+        .manage(Desk::default())
+        .manage(activity::Activity::default())
+        .manage(links::StartPath::default())
+        .manage(practice::Practice::default())
+        .manage(streams::Streams::default())
+        .manage(tray::Tray::default())
+        .manage(log)
+        .plugin(tauri_plugin_deep_link::init())
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_notification::init())
+        .plugin(window::check_memory())
+        .plugin(window::remember())
+        .invoke_handler(ipc.invoke_handler())
+        .on_window_event(window::on_event)
+        .setup(move |app| set_up(app, &ipc))
+        .build(tauri::generate_context!())
+}
+
+fn set_up(app: &mut App, ipc: &Builder<Wry>) -> Result<(), Box<dyn std::error::Error>> {
+    ipc.mount_events(app);
+    let handle = app.handle();
+    links::follow(handle);
+    window::open(handle)?;
+    desk::open(handle.clone());
+    tray::show(handle);
+    Ok(())
+}
+
+/// A second start shows the first one's window and hands its link over. Two folders are two
+/// Plimsolls.
+fn only_one() -> TauriPlugin<Wry> {
+    let mut builder =
+        tauri_plugin_single_instance::Builder::new().callback(|app, _, _| window::show(app));
+    if let Some(home) = desk::home() {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        home.hash(&mut hasher);
+        builder = builder.dbus_id(format!("dev.plimsoll.desktop.at_{:x}", hasher.finish()));
+    }
+    builder.build()
+}
+
+fn on_event(app: &AppHandle, event: RunEvent) {
+    match event {
+        // Jobs that run are left in order, so that the next start finds them at once.
+        RunEvent::Exit => tauri::async_runtime::block_on(app.state::<Desk>().close()),
+        #[cfg(target_os = "macos")]
+        RunEvent::Reopen { .. } => window::show(app),
+        _ => {}
     }
 }

@@ -1,9 +1,20 @@
-//! The one window, and where it may go: nowhere.
+//! The one window: where it may go, which is nowhere; how it is closed while something runs.
 
-use tauri::{AppHandle, Runtime, Url, WebviewUrl, WebviewWindowBuilder};
+use crate::{activity::Activity, desk::Desk, tray::Tray, views::CloseAsked};
+use tauri::{
+    AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent,
+    plugin::{Builder, TauriPlugin},
+    webview::{Color, NewWindowResponse},
+};
+use tauri_plugin_window_state::StateFlags;
+use tauri_specta::Event;
 
 /// The window's label, which its capability names.
 pub const MAIN: &str = "main";
+/// What the window shows before its page does: the dark theme's background.
+const NIGHT: Color = Color(2, 6, 23, 255);
+/// Where the size and place of the window are kept, in the folder for settings.
+const STATE_FILE: &str = "window.json";
 
 /// Opens the main window.
 pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
@@ -11,7 +22,14 @@ pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
         .title("Plimsoll")
         .inner_size(1280.0, 800.0)
         .min_inner_size(1024.0, 700.0)
+        .background_color(NIGHT)
         .on_navigation(is_ours)
+        .on_new_window(|_, _| NewWindowResponse::Deny)
+        .devtools(cfg!(debug_assertions))
+        // The pages' own dragging works only without it. A file that is dropped where no page takes
+        // it would be shown instead of the page, which `is_ours` refuses.
+        .disable_drag_drop_handler()
+        .general_autofill_enabled(false)
         .build()?;
     Ok(())
 }
@@ -23,12 +41,129 @@ fn is_ours(url: &Url) -> bool {
         "tauri" => url.host_str() == Some("localhost"),
         "http" | "https" => {
             url.host_str() == Some("tauri.localhost")
-                || (cfg!(debug_assertions)
+                || (tauri::is_dev()
                     && url.host_str() == Some("localhost")
                     && url.port() == Some(1420))
         }
         _ => false,
     }
+}
+
+/// Shows the window, wherever it is.
+pub fn show<R: Runtime>(app: &AppHandle<R>) {
+    let Some(window) = app.get_webview_window(MAIN) else {
+        return;
+    };
+    let shown = window
+        .unminimize()
+        .and_then(|()| window.show())
+        .and_then(|()| window.set_focus());
+    if let Err(error) = shown {
+        tracing::warn!("the window could not be shown: {error}");
+    }
+}
+
+/// Hides the window; the program goes on.
+pub fn hide<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
+    match app.get_webview_window(MAIN) {
+        Some(window) => window.hide(),
+        None => Ok(()),
+    }
+}
+
+/// Whether somebody works at the window now.
+pub fn is_in_front<R: Runtime>(app: &AppHandle<R>) -> bool {
+    app.get_webview_window(MAIN)
+        .is_some_and(|window| window.is_focused().unwrap_or(false))
+}
+
+/// Closing the window while a job runs asks first; the page shows the question.
+pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
+    if let WindowEvent::CloseRequested { api, .. } = event
+        && ask(window.app_handle())
+    {
+        api.prevent_close();
+    }
+}
+
+/// Ends the program, or asks first while a job runs.
+pub fn quit_or_ask<R: Runtime>(app: &AppHandle<R>) {
+    if ask(app) {
+        show(app);
+    } else {
+        app.exit(0);
+    }
+}
+
+/// Asks what shall become of the jobs that run; `false` when none does, or nobody can be asked.
+fn ask<R: Runtime>(app: &AppHandle<R>) -> bool {
+    let jobs = app.state::<Activity>().running();
+    if jobs.is_empty() {
+        return false;
+    }
+    let asked = CloseAsked {
+        jobs,
+        tray: app.state::<Tray>().is_there(),
+    };
+    match asked.emit(app) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!("the window could not be asked: {error}");
+            false
+        }
+    }
+}
+
+/// Keeps the window's size and place. Whether it was visible is not kept: who quits from the tray
+/// wants to see it at the next start.
+pub fn remember<R: Runtime>() -> TauriPlugin<R> {
+    tauri_plugin_window_state::Builder::default()
+        .with_filename(STATE_FILE)
+        .with_state_flags(StateFlags::all() - StateFlags::VISIBLE - StateFlags::DECORATIONS)
+        .build()
+}
+
+/// Keeps a damaged file of [`remember`] aside and says so. Registered before it.
+pub fn check_memory<R: Runtime>() -> TauriPlugin<R> {
+    Builder::new("window-memory")
+        .setup(|app, _| {
+            let file = app.path().app_config_dir()?.join(STATE_FILE);
+            match keep_aside_if_damaged(&file) {
+                Ok(None) => {}
+                Ok(Some(kept)) => app.state::<Desk>().leave_notice(
+                    "The window's settings were damaged",
+                    &format!(
+                        "Its size and place could not be read, so it begins with the usual ones. \
+                         The damaged file is kept as {}.",
+                        kept.display()
+                    ),
+                ),
+                Err(error) => tracing::warn!("the window's settings cannot be read: {error}"),
+            }
+            Ok(())
+        })
+        .build()
+}
+
+/// Renames a file that is no JSON object; answers its new name.
+fn keep_aside_if_damaged(file: &std::path::Path) -> std::io::Result<Option<std::path::PathBuf>> {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let read = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes);
+    if read.is_ok() {
+        return Ok(None);
+    }
+    let made = file.metadata()?.modified()?;
+    let seconds = made
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".damaged-{seconds}"));
+    std::fs::rename(file, &name)?;
+    Ok(Some(name.into()))
 }
 
 #[cfg(test)]
@@ -47,9 +182,23 @@ mod tests {
             "file:///etc/passwd",
             "data:text/html,x",
             "about:blank",
+            "about:srcdoc",
             "http://localhost:1421/",
         ] {
             assert!(!is_ours(&foreign.parse().unwrap()), "{foreign}");
         }
+    }
+
+    #[test]
+    fn a_damaged_settings_file_is_kept_under_another_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(STATE_FILE);
+        assert_eq!(keep_aside_if_damaged(&file).unwrap(), None);
+        std::fs::write(&file, "{\"main\": {}}").unwrap();
+        assert_eq!(keep_aside_if_damaged(&file).unwrap(), None);
+        std::fs::write(&file, "{\"main\": {\"wid").unwrap();
+        let kept = keep_aside_if_damaged(&file).unwrap().unwrap();
+        assert_eq!(std::fs::read(kept).unwrap(), b"{\"main\": {\"wid");
+        assert!(!file.exists());
     }
 }

@@ -1,8 +1,14 @@
 //! One file a noun. A command parses, makes one call and converts.
 
 pub mod account;
+pub mod data;
 pub mod desk;
 pub mod domain;
+pub mod form;
+pub mod health;
 pub mod practice;
 pub mod project;
+pub mod service;
 pub mod settings;
+pub mod variable;
+pub mod window;

@@ -1,8 +1,9 @@
 //! What every page needs at first.
 
 use super::{
-    AccountView, CertificateView, CommandError, DeploymentView, DomainView, EnvironmentView,
-    JobView, KeyView, ProjectView, ReleaseView, ServiceView,
+    AccountView, CertificateView, CommandError, ConfigurationView, DeploymentView, DomainView,
+    EnvironmentView, JobView, KeyView, NoticeView, ProjectView, ReleaseView, ServiceView,
+    VariableView,
 };
 use plimsoll_engine::Engine;
 use serde::{Deserialize, Serialize};
@@ -13,12 +14,20 @@ use specta::Type;
 pub struct DeskView {
     /// Every change up to here is in it.
     pub seq: i64,
+    /// What people have to be told until they put it away, oldest first.
+    pub notices: Vec<NoticeView>,
+    /// The page that Plimsoll was started for by a link; told once.
+    pub start_path: Option<String>,
     /// All projects.
     pub projects: Vec<ProjectView>,
     /// All environments.
     pub environments: Vec<EnvironmentView>,
     /// All services.
     pub services: Vec<ServiceView>,
+    /// All variables, without the values of secrets.
+    pub variables: Vec<VariableView>,
+    /// All saved configurations.
+    pub configurations: Vec<ConfigurationView>,
     /// All accounts.
     pub accounts: Vec<AccountView>,
     /// All key pairs, by their public halves.
@@ -43,8 +52,12 @@ impl DeskView {
         let jobs = engine.jobs_underway().await?;
         let (deployments, releases) = engine.latest_deployments().await?;
         let certificates = engine.certificates().await?;
+        let variables = engine.all_variables().await?;
+        let configurations = engine.configurations().await?;
         let mut view = Self {
             seq,
+            notices: views(engine.notices().await?),
+            start_path: None,
             accounts: views(engine.accounts().await?),
             keys: views(engine.ssh_keys().await?),
             domains: views(engine.domains().await?),
@@ -58,6 +71,8 @@ impl DeskView {
             projects: Vec::new(),
             environments: Vec::new(),
             services: Vec::new(),
+            variables: variables.into_iter().map(Into::into).collect(),
+            configurations: configurations.into_iter().map(Into::into).collect(),
         };
         for project in engine.projects().await? {
             let environments = engine.environments(project.id).await?;

@@ -1,6 +1,6 @@
 //! Errors as people read them: cause, evidence, next step, under a stable code.
 
-use plimsoll_domain::{dns::InvalidHostName, job::Failure};
+use plimsoll_domain::{dns::InvalidHostName, form::FieldError, job::Failure};
 use plimsoll_engine::{EngineError, Kind};
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -72,9 +72,25 @@ impl CommandError {
         Self::from(error).about(field)
     }
 
+    /// An error of something that is named, beside the name when that is what it is about.
+    pub fn of_name(error: EngineError) -> Self {
+        let field = if error.code() == "name_taken" {
+            "name"
+        } else {
+            ""
+        };
+        Self::from(error).about(field)
+    }
+
     /// Plimsoll is being closed.
     pub fn closing() -> Self {
         Self::input("closing", "Plimsoll is being closed.", "Open it again.")
+    }
+}
+
+impl From<plimsoll_engine::ports::PortError> for CommandError {
+    fn from(error: plimsoll_engine::ports::PortError) -> Self {
+        (*error.0).into()
     }
 }
 
@@ -97,6 +113,30 @@ impl From<EngineError> for CommandError {
             tracing::error!("{}: {error}", error.code());
         }
         error.into_failure().into()
+    }
+}
+
+/// A form that was sent although something in it is wrong.
+impl From<Vec<FieldError>> for CommandError {
+    fn from(errors: Vec<FieldError>) -> Self {
+        let mut errors = errors.into_iter();
+        let Some(first) = errors.next() else {
+            return Self::input("invalid_form", "Something in the form is wrong.", "");
+        };
+        let mut told = Self::input("invalid_form", first.message, "Correct it and try again.");
+        told.evidence = errors.map(|error| error.message).collect();
+        told.about(&first.field)
+    }
+}
+
+impl From<plimsoll_domain::name::InvalidVariableName> for CommandError {
+    fn from(error: plimsoll_domain::name::InvalidVariableName) -> Self {
+        Self::input(
+            "invalid_variable_name",
+            format!("{error}."),
+            "Correct the name.",
+        )
+        .about("name")
     }
 }
 

@@ -1,13 +1,17 @@
 //! What the pages see of each noun: only what a screen shows, never a secret.
 
 mod account;
+mod data;
 mod deployment;
 mod desk;
 mod domain;
 mod failure;
+mod form;
+mod health;
 mod ids;
 mod job;
 mod mirror;
+mod opening;
 mod plan;
 mod practice;
 mod project;
@@ -15,14 +19,24 @@ mod release;
 mod row;
 mod secret;
 mod settings;
+mod variable;
 
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
+pub use data::{BackupView, DataLocationView, RestoredView, SavedView};
 pub use deployment::{DeploymentKindView, DeploymentView};
 pub use desk::DeskView;
 pub use domain::{AnswerView, CertificateView, DomainView, DomainVisitView, SeenView, ZoneView};
 pub use failure::CommandError;
+pub use form::{
+    ChoiceView, FieldErrorView, FieldKindView, FieldView, FormKindView, FormView, OpenFormView,
+    ShownWhenView, ValuesView,
+};
+pub use health::{HealthView, LiveLineView, LiveLogNews, ServerHealthView, ServiceHealthView};
 pub use ids::*;
-pub use job::{DirectionView, JobStatusView, JobView, MovesView, OnFailureView, StepStatusView, StepView};
+pub use job::{
+    DirectionView, JobStatusView, JobView, MovesView, OnFailureView, StepStatusView, StepView,
+};
+pub use opening::{CloseAsked, DeskChanged, DeskStateView, NoticeView, Opened, RunningJob};
 pub use plan::{BeforeAfterView, PlanStepView, PlanView};
 pub use practice::{
     BadDayView, PracticeRunningView, PracticeView, SampleChangeView, SampleContentView, SampleView,
@@ -33,6 +47,9 @@ pub use release::{ReleaseView, VariableNameView};
 pub use row::{Row, RowView};
 pub use secret::SecretText;
 pub use settings::{MotionView, SettingsView, ThemeView};
+pub use variable::{
+    ConfigurationView, ImportChangeView, ImportedVariableView, ImportedView, VariableView,
+};
 
 use plimsoll_engine::Receipt;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,19 @@
-import { api, events, refusedFrom, type Changes, type CommandError, type ReceiptView } from '$ipc';
+import {
+	api,
+	events,
+	refusedFrom,
+	type Changes,
+	type CommandError,
+	type DeskStateView,
+	type NoticeView,
+	type ReceiptView
+} from '$ipc';
 import { accounts, keys } from './account.svelte';
 import { certificates, domains } from './domain.svelte';
+import { place } from './place.svelte';
 import { environments, projects, services } from './project.svelte';
 
-type Phase = 'opening' | 'open' | 'failed';
+type Phase = DeskStateView['state'];
 
 /** What everything stands on: the first load, and the changes since. */
 class Desk {
@@ -12,20 +22,39 @@ class Desk {
 	#seq = $state(0);
 	#waiting: { seq: number; done: () => void }[] = [];
 	#listening = false;
+	#early: Changes[] | null = null;
+	#loads = 0;
+
+	/** The system's keychain was asked and may be waiting for somebody to unlock it. */
+	askingKeychain = $state(false);
+	/** Tokens and keys are in a vault, whose passphrase is needed. */
+	vault = $state(false);
+	/** What people have to be told until they put it away. */
+	notices = $state<NoticeView[]>([]);
 
 	/** Loads everything that there is little of, and follows what changes. */
 	async open(): Promise<void> {
+		if (!this.#listening) {
+			this.#listening = true;
+			await events.changes.listen(({ payload }) => this.#hear(payload));
+			await events.deskChanged.listen(({ payload }) => this.#became(payload.state));
+		}
+		await this.#load();
+	}
+
+	/** Puts a notice away. */
+	async dismiss(notice: NoticeView): Promise<void> {
+		this.notices = this.notices.filter((other) => other.id !== notice.id);
+		await api.noticeDismiss(notice.id);
+	}
+
+	async #load(): Promise<void> {
+		const load = ++this.#loads;
 		this.phase = 'opening';
-		const early: Changes[] = [];
-		let loaded = false;
+		this.#early = [];
 		try {
-			if (!this.#listening) {
-				await events.changes.listen(({ payload }) =>
-					loaded ? this.apply(payload) : early.push(payload)
-				);
-				this.#listening = true;
-			}
 			const view = await api.deskLoad();
+			if (load !== this.#loads) return;
 			projects.fill(view.projects);
 			environments.fill(view.environments);
 			services.fill(view.services);
@@ -33,15 +62,36 @@ class Desk {
 			keys.fill(view.keys);
 			domains.fill(view.domains);
 			certificates.fill(view.certificates);
+			this.notices = view.notices;
 			this.#seq = view.seq;
-			loaded = true;
+			const early = this.#early;
+			this.#early = null;
 			early.forEach((changes) => this.apply(changes));
 			this.failure = null;
 			this.phase = 'open';
+			if (view.start_path) place.go(view.start_path);
 		} catch (error) {
+			if (load !== this.#loads) return;
 			this.failure = refusedFrom(error);
-			this.phase = 'failed';
+			const state = await api.deskState().catch(() => null);
+			if (load !== this.#loads) return;
+			this.vault = state?.state === 'locked' && state.vault;
+			this.phase = state?.state === 'locked' ? 'locked' : 'failed';
 		}
+	}
+
+	#hear(changes: Changes): void {
+		if (this.#early) this.#early.push(changes);
+		else this.apply(changes);
+	}
+
+	/** Everything is opened again behind the page's back: with another keychain, from an export. */
+	#became(now: DeskStateView): void {
+		this.askingKeychain = now.state === 'opening' && now.asking_keychain;
+		const stuck = this.phase === 'locked' || this.phase === 'failed';
+		const anew = now.state === 'opening' && this.phase === 'open';
+		const onward = stuck && (now.state === 'opening' || now.state === 'open');
+		if (anew || onward) void this.#load();
 	}
 
 	/** The one place that writes the models. */

@@ -1,0 +1,32 @@
+import { api, events, type CloseAsked } from '$ipc';
+import { place } from './place.svelte';
+
+/** What the window is asked from outside: to close while jobs run, to show what a link leads to. */
+class Closing {
+	/** The question that stands, if there is one. */
+	asked = $state<CloseAsked | null>(null);
+
+	/** Listens from now on. */
+	async listen(): Promise<void> {
+		await events.closeAsked.listen(({ payload }) => (this.asked = payload));
+		await events.opened.listen(({ payload }) => place.go(payload.path));
+	}
+
+	/** Everything stays as it is. */
+	stay(): void {
+		this.asked = null;
+	}
+
+	/** The window goes, the jobs go on. */
+	async hide(): Promise<void> {
+		this.asked = null;
+		await api.windowHide();
+	}
+
+	/** Everything ends; the jobs become interrupted. */
+	async quit(): Promise<void> {
+		await api.windowQuit();
+	}
+}
+
+export const closing = new Closing();

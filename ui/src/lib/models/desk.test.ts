@@ -1,0 +1,59 @@
+import { emit } from '@tauri-apps/api/event';
+import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
+import { afterEach, expect, test, vi } from 'vitest';
+import type { DeskStateView, DeskView } from '$ipc';
+import { desk } from './desk.svelte';
+import { projects } from './project.svelte';
+
+const empty = {
+	seq: 1,
+	notices: [],
+	start_path: null,
+	projects: [],
+	environments: [],
+	services: [],
+	accounts: [],
+	keys: [],
+	domains: [],
+	certificates: [],
+	jobs: [],
+	deployments: [],
+	releases: [],
+	servers: []
+} as unknown as DeskView;
+
+const project = (name: string) => ({ id: name, name, created_at: '2026-11-21T09:00:00.000Z' });
+
+afterEach(() => clearMocks());
+
+test('what was opened anew behind the page is loaded anew, and a locked keychain waits', async () => {
+	let state: DeskStateView = { state: 'open' };
+	let loaded = { ...empty, projects: [project('old')] } as DeskView;
+	mockIPC(
+		(command) => {
+			if (command === 'desk_state') return state;
+			if (command !== 'desk_load') return undefined;
+			if (state.state === 'open') return loaded;
+			throw { code: 'keychain_locked', message: '', evidence: [], next_step: '', field: '' };
+		},
+		{ shouldMockEvents: true }
+	);
+	const became = async (now: DeskStateView) => emit('desk-changed', { state: now });
+
+	await desk.open();
+	expect(desk.phase).toBe('open');
+	expect(projects.all.map((row) => row.name)).toEqual(['old']);
+
+	loaded = { ...empty, projects: [project('restored')] } as DeskView;
+	await became({ state: 'opening', asking_keychain: false });
+	await vi.waitFor(() => expect(projects.all.map((row) => row.name)).toEqual(['restored']));
+
+	state = { state: 'locked', vault: true, failure: {} } as unknown as DeskStateView;
+	await became({ state: 'opening', asking_keychain: true });
+	await vi.waitFor(() => expect(desk.phase).toBe('locked'));
+	expect(desk.vault).toBe(true);
+
+	state = { state: 'open' };
+	await became({ state: 'open' });
+	await vi.waitFor(() => expect(desk.phase).toBe('open'));
+});
