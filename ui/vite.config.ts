@@ -19,7 +19,12 @@ export default defineConfig({
 		}
 	},
 	// What the window runs on: WebKitGTK 2.40, Safari 16.4, and WebView2, which is always new.
-	build: { target: ['safari16.4', 'chrome111'] },
+	build: {
+		target: ['safari16.4', 'chrome111'],
+		// The window's policy lets fonts and scripts come from the window only, not from data addresses.
+		assetsInlineLimit: 0,
+		modulePreload: { polyfill: false }
+	},
 	server: { port: 1420, strictPort: true },
 	clearScreen: false,
 	test: { environment: 'jsdom', include: ['src/**/*.test.ts'], setupFiles: ['src/test.setup.ts'] }

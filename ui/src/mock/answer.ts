@@ -54,7 +54,7 @@ export function fail(failure: Partial<CommandError> = {}): never {
 		field: '',
 		...failure
 	};
-	 
+
 	throw refusal;
 }
 

@@ -10,7 +10,7 @@ export interface Screen {
 	/** Further questions in the address: `desk=opening`. */
 	ask?: string;
 	/** Keys pressed and names of buttons clicked before the picture, one after the other. */
-	then?: ({ press: string } | { click: string })[];
+	then?: ({ press: string } | { click: string; twice?: boolean })[];
 }
 
 export const screens: Screen[] = [

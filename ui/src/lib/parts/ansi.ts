@@ -7,10 +7,9 @@ export interface Stretch {
 	dim?: boolean;
 }
 
- 
 const SEQUENCE =
 	/\u001b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\^_])/g;
- 
+
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 /** A line's text without colours and other orders to a terminal. */

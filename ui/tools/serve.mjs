@@ -1,0 +1,128 @@
+/** The pages in mock mode, built and served on this machine, with a browser that looks at them. */
+import { chromium } from 'playwright-core';
+import { createServer } from 'node:http';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, runnerImport } from 'vite';
+
+const ui = fileURLToPath(new URL('..', import.meta.url));
+const TYPES = {
+	'.html': 'text/html',
+	'.js': 'text/javascript',
+	'.css': 'text/css',
+	'.woff2': 'font/woff2',
+	'.svg': 'image/svg+xml',
+	'.png': 'image/png'
+};
+
+/** The window's own policy, less what only the real one needs. */
+async function policy() {
+	const file = path.join(ui, '../src-tauri/tauri.conf.json');
+	const { app } = JSON.parse(await readFile(file, 'utf8'));
+	return Object.entries(app.security.csp)
+		.filter(([name]) => name !== 'frame-ancestors')
+		.map(([name, value]) => `${name} ${[value].flat().join(' ')}`)
+		.join('; ');
+}
+
+/** Builds the pages with their fixtures, opens a browser, and calls `use({ browser, at })`. */
+export async function withPages(use) {
+	const dist = await mkdtemp(path.join(tmpdir(), 'plimsoll-pages-'));
+	const csp = await policy();
+	await build({
+		root: ui,
+		mode: 'mock',
+		logLevel: 'error',
+		build: { outDir: dist, emptyOutDir: true, minify: false, reportCompressedSize: false }
+	});
+	const server = createServer((request, response) => {
+		const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+		if (pathname === '/favicon.ico') return void response.writeHead(204).end();
+		const file = path.join(dist, pathname === '/' ? 'index.html' : path.normalize(pathname));
+		readFile(file).then(
+			(bytes) => {
+				response.writeHead(200, {
+					'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
+					'content-security-policy': csp
+				});
+				response.end(bytes);
+			},
+			() => response.writeHead(404).end()
+		);
+	});
+	await new Promise((done) => server.listen(0, '127.0.0.1', done));
+	const executablePath = process.env.PLIMSOLL_CHROMIUM ?? '/usr/bin/chromium';
+	if (!existsSync(executablePath)) {
+		throw new Error(
+			`there is no ${executablePath}: install chromium, or name one in PLIMSOLL_CHROMIUM`
+		);
+	}
+	const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+	try {
+		await use({ browser, at: `http://127.0.0.1:${server.address().port}` });
+	} finally {
+		await browser.close();
+		server.close();
+		await rm(dist, { recursive: true, force: true });
+	}
+}
+
+/** The list of screens, from the source that the pages themselves are built of. */
+export async function screens() {
+	const file = path.join(ui, 'src/mock/screens.ts');
+	const { module } = await runnerImport(file, { root: ui, configFile: false, logLevel: 'error' });
+	return module.screens;
+}
+
+/** Every screen in every state and theme: `look({ screen, state, theme, page, problems })`. */
+export async function eachScreen({ browser, at, size, themes, only, look }) {
+	for (const theme of themes) {
+		const context = await browser.newContext({
+			viewport: size,
+			colorScheme: theme,
+			reducedMotion: 'reduce',
+			locale: 'en-US'
+		});
+		for (const screen of await screens()) {
+			for (const state of screen.states) {
+				const name = `${screen.name}-${state}`;
+				if (only && !name.includes(only)) continue;
+				const page = await context.newPage();
+				const problems = [];
+				page.on('pageerror', (error) => problems.push(error.message));
+				page.on('console', (message) => {
+					if (message.type() === 'error') problems.push(message.text());
+				});
+				page.on('request', (request) => {
+					const url = request.url();
+					if (!url.startsWith(at) && !url.startsWith('data:')) problems.push(`asked for ${url}`);
+				});
+				const query = [`state=${state}`, `theme=${theme}`, screen.ask].filter(Boolean).join('&');
+				await page.goto(`${at}/?${query}#${screen.path}`);
+				await page.locator('h1').first().waitFor({ state: 'attached', timeout: 10_000 });
+				await page.evaluate(() => document.fonts.ready);
+				await page.waitForTimeout(350);
+				try {
+					for (const step of screen.then ?? []) {
+						if ('press' in step) await page.keyboard.press(step.press);
+						else {
+							const there = (role) => page.getByRole(role, { name: step.click }).first();
+							const button = there('button');
+							const target = (await button.count()) ? button : page.getByText(step.click).first();
+							await target.click({ timeout: 3_000, clickCount: step.twice ? 2 : 1 });
+						}
+						await page.waitForTimeout(250);
+					}
+				} catch (error) {
+					problems.push(`${JSON.stringify(screen.then)}: ${error.message.split('\n')[0]}`);
+				}
+				await look({ screen, state, theme, name, page, problems });
+				await page.close();
+			}
+		}
+		await context.close();
+	}
+}
