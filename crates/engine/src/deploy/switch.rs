@@ -7,7 +7,9 @@ use crate::{
     world::World,
 };
 use plimsoll_domain::{DeploymentId, ServerId, image::ImageRef, server::SshTarget};
-use plimsoll_protocol::{Deploy, Deployed, Journal, OfDeployment, Phase, Request, Reverted};
+use plimsoll_protocol::{
+    Deploy, Deployed, Journal, LogStream, OfDeployment, Phase, Request, Reverted,
+};
 use serde_json::Value;
 use std::{
     collections::HashMap,
@@ -237,7 +239,15 @@ async fn adopt(
     id: DeploymentId,
     hold: bool,
 ) -> PortResult<Option<Deployed>> {
+    let away_ms = world.settings.patience.away_ms;
+    let say = |line: &str| context.progress.line(LogStream::Agent, line);
+    say(&format!(
+        "{} does not answer any more; it goes on alone, and is asked again for up to {} s",
+        target.host,
+        away_ms / 1_000
+    ));
     let mut heard = world.now();
+    let mut is_back = false;
     loop {
         tokio::select! {
             () = world.ports.clock.sleep_ms(1_000) => {}
@@ -254,6 +264,9 @@ async fn adopt(
         match asked {
             Ok(journal) => {
                 heard = world.now();
+                if !std::mem::replace(&mut is_back, true) {
+                    say(&format!("{} answers again", target.host));
+                }
                 if let Some(answer) = finished(&journal, hold) {
                     return Ok(Some(answer));
                 }
@@ -266,7 +279,8 @@ async fn adopt(
                 };
             }
             Err(error) if is_cut(&error) => {
-                if world.waited(heard) > world.settings.patience.away_ms {
+                is_back = false;
+                if world.waited(heard) > away_ms {
                     return Err(error.next_step(
                         "The server finishes or takes back by itself what it has begun. When it \
                          answers again, retry the job to adopt how it ended, or undo it.",
