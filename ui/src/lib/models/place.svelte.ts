@@ -38,6 +38,7 @@ export function above(url: string): string {
 class Place {
 	#url = $state('/projects');
 	#depth = 0;
+	#opened = false;
 
 	/** The whole address: path and query. */
 	readonly url: string = $derived(this.#url);
@@ -48,6 +49,8 @@ class Place {
 
 	/** Starts at the address, or where the last session ended, or at `otherwise`. */
 	open(otherwise = '/projects'): void {
+		if (this.#opened) return;
+		this.#opened = true;
 		const remembered = pathOf(localStorage.getItem(REMEMBERED) ?? '');
 		this.#url = pathOf(location.hash) || remembered || otherwise;
 		history.replaceState({ depth: 0 }, '', `#${this.#url}`);
