@@ -1,6 +1,7 @@
 //! What the README's commands call: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
 
 mod bench;
+mod bundle;
 mod demo;
 mod practice;
 mod run;
@@ -9,7 +10,7 @@ mod test;
 mod window;
 
 use run::{Done, Trouble};
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 const USAGE: &str = "\
 cargo xtask demo          the window on the practice cloud; where there is no display, the main job
@@ -21,6 +22,10 @@ cargo xtask test [NAME]   every test, with what it needs
 cargo xtask bench         what we promise about speed, measured and written to BENCHMARKS.md
   --quick                 everything once, to see that the measuring works
   --write                 only the tables, from what was measured last
+cargo xtask bundle        a package to install, below target/dist/bundle
+  --check                 installed here, started, and removed again
+cargo xtask latest FOLDER VERSION URL
+                          latest.json for the signed packages of a folder
 cargo xtask setup         only install and build what is missing";
 
 fn main() -> ExitCode {
@@ -45,6 +50,9 @@ fn act(arguments: &[String]) -> Done {
         Some(("bench", [])) => bench::bench(false),
         Some(("bench", [quick])) if quick == "--quick" => bench::bench(true),
         Some(("bench", [write])) if write == "--write" => bench::write(),
+        Some(("bundle", [])) => bundle::bundle(false),
+        Some(("bundle", [check])) if check == "--check" => bundle::bundle(true),
+        Some(("latest", [folder, version, url])) => bundle::latest(Path::new(folder), version, url),
         Some(("setup", [])) => set_up(),
         _ => Err(Trouble(USAGE.to_owned())),
     }

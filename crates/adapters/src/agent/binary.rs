@@ -22,8 +22,12 @@ pub(super) struct Binary {
     pub(super) architecture: &'static str,
 }
 
+/// Where it lies as seen from the program's folder: beside it (a checkout, Windows), in a Debian
+/// package, in a bundle of macOS.
+const PLACES: [&str; 3] = [".", "../lib/Plimsoll", "../Resources"];
+
 /// Finds the binary: the one that the settings name, the one that `PLIMSOLL_AGENT` names, the one
-/// beside this program.
+/// that was installed with this program.
 pub(super) fn find(setting: Option<&Path>) -> PortResult<PathBuf> {
     let named = setting
         .map(Path::to_path_buf)
@@ -31,18 +35,23 @@ pub(super) fn find(setting: Option<&Path>) -> PortResult<PathBuf> {
     if let Some(path) = named {
         return Ok(path);
     }
-    let beside = env::current_exe()
+    env::current_exe()
         .ok()
-        .and_then(|path| Some(path.parent()?.join(NAME)));
-    beside.filter(|path| path.is_file()).ok_or_else(|| {
-        PortError::new(
-            "agent_binary_missing",
-            "the agent's binary is not beside this program",
-        )
-        .next_step(format!(
-            "Install Plimsoll again, or name the binary in the environment as {VARIABLE}."
-        ))
-    })
+        .and_then(|program| installed_with(program.parent()?))
+        .ok_or_else(|| {
+            PortError::new(
+                "agent_binary_missing",
+                "the agent's binary was not installed with this program",
+            )
+            .next_step(format!(
+                "Install Plimsoll again, or name the binary in the environment as {VARIABLE}."
+            ))
+        })
+}
+
+fn installed_with(folder: &Path) -> Option<PathBuf> {
+    let mut places = PLACES.iter().map(|place| folder.join(place).join(NAME));
+    places.find(|path| path.is_file())
 }
 
 /// Reads a binary and looks at what it is.
@@ -92,6 +101,22 @@ pub(super) fn in_dockers_words(machine: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_binary_is_found_where_packages_put_it() {
+        for place in ["bin", "lib/Plimsoll", "Resources"] {
+            let folder = tempfile::tempdir().unwrap();
+            let program = folder.path().join("bin");
+            std::fs::create_dir_all(&program).unwrap();
+            assert_eq!(installed_with(&program), None);
+            let there = folder.path().join(place);
+            std::fs::create_dir_all(&there).unwrap();
+            std::fs::write(there.join(NAME), "").unwrap();
+            let found = installed_with(&program).unwrap();
+            let expected = there.join(NAME).canonicalize().unwrap();
+            assert_eq!(found.canonicalize().unwrap(), expected, "{place}");
+        }
+    }
 
     #[test]
     fn a_binary_tells_its_processors() {

@@ -50,8 +50,8 @@ fn programs(which: &[&str]) -> Done<Built> {
     Ok(built())
 }
 
-/// Builds the agent as it is shipped: static, small.
-fn agent() -> Done {
+/// Builds the agent as it is shipped: static, small. Answers where it lies.
+pub fn agent() -> Done<PathBuf> {
     if found("rustup") {
         let installed = output(Command::new("rustup").args(["target", "list", "--installed"]))?;
         if !installed.lines().any(|line| line.trim() == AGENT_TARGET) {
@@ -61,7 +61,8 @@ fn agent() -> Done {
     }
     say("Building the agent, static");
     let profile = ["--profile", "agent", "--target", AGENT_TARGET];
-    run(cargo(&["build", "--quiet", "-p", "plimsoll-agent"]).args(profile))
+    run(cargo(&["build", "--quiet", "-p", "plimsoll-agent"]).args(profile))?;
+    Ok(built().agent)
 }
 
 fn built() -> Built {

@@ -5,8 +5,10 @@ mod build;
 mod packages;
 mod pages;
 
-pub use build::{Built, build, build_agent_for_tests, build_with_tests, build_with_window, python};
-pub use packages::{for_practice, for_window};
+pub use build::{
+    Built, agent, build, build_agent_for_tests, build_with_tests, build_with_window, python,
+};
+pub use packages::{as_root, for_practice, for_window};
 pub use pages::{npm, pages};
 
 use std::{

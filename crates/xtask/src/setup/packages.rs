@@ -131,17 +131,15 @@ fn install(wanted: &[(&'static str, Sign)]) -> Done {
              Next step: install them with your system's package manager and try again."
         )));
     }
-    let root = output(Command::new("id").arg("-u"))?.trim() == "0";
-    let sudo = !root && found("sudo") && output(Command::new("sudo").args(["-n", "true"])).is_ok();
-    if !root && !sudo {
+    let Ok(sudo) = needs_sudo() else {
         return Err(Trouble(format!(
             "These packages are missing, and installing them needs root: {list}.\n\
              Next step: sudo apt-get install --no-install-recommends {list}"
         )));
-    }
+    };
     say(format!("Installing {list}"));
     let apt = |arguments: &[&str]| {
-        let mut command = Command::new(if sudo { "sudo" } else { "env" });
+        let mut command = rooted(sudo, "env");
         command.arg("DEBIAN_FRONTEND=noninteractive").arg("apt-get");
         command
             .args(["-qq", "-o", "DPkg::Lock::Timeout=600"])
@@ -154,6 +152,33 @@ fn install(wanted: &[(&'static str, Sign)]) -> Done {
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(&missing);
     apt(&arguments)
+}
+
+/// A program that runs as root.
+pub fn as_root(program: &str) -> Done<Command> {
+    needs_sudo().map(|sudo| rooted(sudo, program))
+}
+
+/// Whether being root takes `sudo`; an error where it cannot be had without a password.
+fn needs_sudo() -> Done<bool> {
+    if output(Command::new("id").arg("-u"))?.trim() == "0" {
+        return Ok(false);
+    }
+    if found("sudo") && output(Command::new("sudo").args(["-n", "true"])).is_ok() {
+        return Ok(true);
+    }
+    Err(Trouble(
+        "This needs root.\nNext step: run it as root, or allow sudo without a password.".into(),
+    ))
+}
+
+fn rooted(sudo: bool, program: &str) -> Command {
+    if !sudo {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.arg(program);
+    command
 }
 
 /// While it stands, packages that are installed start no services: no port opens that nobody
@@ -184,9 +209,7 @@ impl NoServices {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(if self.sudo { "sudo" } else { "env" });
-        command.arg(program);
-        command
+        rooted(self.sudo, program)
     }
 }
 

@@ -60,7 +60,7 @@ impl Window {
         listens(port).await;
 
         let mut capabilities = Capabilities::new();
-        let options = json!({"binary": env!("CARGO_BIN_EXE_plimsoll-desktop"), "args": []});
+        let options = json!({"binary": binary(), "args": []});
         capabilities
             .set("webkitgtk:browserOptions", options)
             .unwrap();
@@ -307,6 +307,12 @@ struct Seen {
     disabled: bool,
     why: String,
     there: Vec<String>,
+}
+
+/// The program with the window: the one that was just built, or an installed one.
+fn binary() -> String {
+    let built = env!("CARGO_BIN_EXE_plimsoll-desktop");
+    std::env::var("PLIMSOLL_TEST_BINARY").unwrap_or_else(|_| built.to_owned())
 }
 
 /// A file for a picture of what failed, named after the test.
