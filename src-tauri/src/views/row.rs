@@ -1,8 +1,8 @@
 //! A row of any noun, as the change event carries it.
 
 use super::{
-    AccountView, CertificateView, DeploymentView, DomainView, EnvironmentView, JobView, KeyView,
-    ProjectView, ReleaseView, ServiceView,
+    AccountView, CertificateView, ConfigurationView, DeploymentView, DomainView, EnvironmentView,
+    JobView, KeyView, ProjectView, ReleaseView, ServiceView, VariableView,
 };
 use plimsoll_engine::{AnyRow, ChangedRow};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,10 @@ pub enum RowView {
     Environment(Option<EnvironmentView>),
     /// A service.
     Service(Option<ServiceView>),
+    /// A variable.
+    Variable(Option<VariableView>),
+    /// A saved configuration.
+    Configuration(Option<ConfigurationView>),
     /// A login at a provider.
     Account(Option<AccountView>),
     /// A key pair.
@@ -35,6 +39,10 @@ pub enum RowView {
     Domain(Option<DomainView>),
     /// A certificate.
     Certificate(Option<CertificateView>),
+    /// A server.
+    Server(Option<ServerView>),
+    /// A base snapshot.
+    BaseSnapshot(Option<BaseSnapshotView>),
     /// A job.
     Job(Option<JobView>),
     /// A deployment.
@@ -61,17 +69,18 @@ impl RowView {
             AnyRow::Project(project) => Self::Project(Some(project.into())),
             AnyRow::Environment(environment) => Self::Environment(Some(environment.into())),
             AnyRow::Service(service) => Self::Service(Some(service.into())),
+            AnyRow::Variable(variable) => Self::Variable(Some(variable.into())),
+            AnyRow::Configuration(configuration) => Self::Configuration(Some(configuration.into())),
             AnyRow::ProviderAccount(account) => Self::Account(Some(account.into())),
             AnyRow::SshKey(key) => Self::Key(Some(key.into())),
             AnyRow::Domain(domain) => Self::Domain(Some(domain.into())),
             AnyRow::Certificate(certificate) => Self::Certificate(Some(certificate.into())),
+            AnyRow::Server(server) => Self::Server(Some(server.into())),
+            AnyRow::BaseSnapshot(snapshot) => Self::BaseSnapshot(Some(snapshot.into())),
             AnyRow::Job(job) => Self::Job(Some(job.into())),
             AnyRow::Deployment(deployment) => Self::Deployment(Some(deployment.into())),
             AnyRow::Release(release) => Self::Release(Some(release.into())),
-            AnyRow::Server(_)
-            | AnyRow::Variable(_)
-            | AnyRow::Configuration(_)
-            | AnyRow::BaseSnapshot(_) => return None,
+            AnyRow::Server(_) | AnyRow::BaseSnapshot(_) => return None,
         })
     }
 
@@ -80,10 +89,14 @@ impl RowView {
             "projects" => Self::Project(None),
             "environments" => Self::Environment(None),
             "services" => Self::Service(None),
+            "variables" => Self::Variable(None),
+            "configurations" => Self::Configuration(None),
             "provider_accounts" => Self::Account(None),
             "ssh_keys" => Self::Key(None),
             "domains" => Self::Domain(None),
             "certificates" => Self::Certificate(None),
+            "servers" => Self::Server(None),
+            "base_snapshots" => Self::BaseSnapshot(None),
             "jobs" => Self::Job(None),
             "deployments" => Self::Deployment(None),
             "releases" => Self::Release(None),

@@ -10,12 +10,104 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 export const commands = {
 	/**  Every row of the nouns of which there are few, with the number of the last change in them. */
 	deskLoad: () => typedError<DeskView, CommandError>(__TAURI_INVOKE("desk_load")),
-	/**  Opens the engine again after it could not be opened. */
+	/**  How far the opening has come. */
+	deskState: () => __TAURI_INVOKE<DeskStateView>("desk_state"),
+	/**  Opens everything again: after it failed, or after somebody unlocked the keychain. */
 	deskReopen: () => __TAURI_INVOKE<void>("desk_reopen"),
-	/**  Creates a project. */
-	projectCreate: (name: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_create", { name })),
+	/**  Goes on without the keychain: what needs a secret will say so. */
+	deskOpenAnyway: () => __TAURI_INVOKE<void>("desk_open_anyway"),
+	/**  Makes a vault, sealed with a passphrase, and uses it from now on instead of the keychain. */
+	vaultCreate: (passphrase: SecretText) => typedError<null, CommandError>(__TAURI_INVOKE("vault_create", { passphrase })),
+	/**  Opens the vault with its passphrase. */
+	vaultUnlock: (passphrase: SecretText) => typedError<null, CommandError>(__TAURI_INVOKE("vault_unlock", { passphrase })),
+	/**  Puts a notice away. */
+	noticeDismiss: (id: string) => typedError<null, CommandError>(__TAURI_INVOKE("notice_dismiss", { id })),
+	/**  Hides the window; jobs go on. The tray, or starting Plimsoll again, brings it back. */
+	windowHide: () => typedError<null, CommandError>(__TAURI_INVOKE("window_hide")),
+	/**  Ends the program; jobs that run become interrupted and can be resumed or undone later. */
+	windowQuit: () => __TAURI_INVOKE<void>("window_quit"),
+	/**  Where everything is kept. */
+	dataLocation: () => typedError<DataLocationView, CommandError>(__TAURI_INVOKE("data_location")),
+	/**  Writes everything, secrets included, into one file sealed with a passphrase. */
+	dataExport: (path: string, passphrase: SecretText) => typedError<SavedView, CommandError>(__TAURI_INVOKE("data_export", { path, passphrase })),
+	/**
+	 *  Puts everything from such a file in place of what is there, which is kept as an export of its
+	 *  own. All pages load again.
+	 */
+	dataRestore: (path: string, passphrase: SecretText) => typedError<RestoredView, CommandError>(__TAURI_INVOKE("data_restore", { path, passphrase })),
+	/**  Writes what a helper needs to know, without any secret, as `tar.zst`. */
+	diagnosticsSave: (path: string) => typedError<SavedView, CommandError>(__TAURI_INVOKE("diagnostics_save", { path })),
+	/**  Creates a project from its form. */
+	projectCreate: (values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_create", { values })),
 	/**  Deletes a project without environments. */
 	projectDelete: (projectId: ProjectId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_delete", { projectId })),
+	/**  Creates an environment from its form. */
+	environmentCreate: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("environment_create", { projectId, values })),
+	/**  Gives an environment other servers, from its form. */
+	environmentSetServers: (environmentId: EnvironmentId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("environment_set_servers", { environmentId, values })),
+	/**  Deletes an environment in which nothing runs. */
+	environmentDelete: (environmentId: EnvironmentId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("environment_delete", { environmentId })),
+	/**  Plans to remove an environment with everything that runs in it. */
+	environmentPlanRemove: (environmentId: EnvironmentId, volumes: boolean) => typedError<PlanView, CommandError>(__TAURI_INVOKE("environment_plan_remove", { environmentId, volumes })),
+	/**  Creates a service from its form. */
+	serviceCreate: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("service_create", { projectId, values })),
+	/**  Changes a service's settings, from their form. */
+	serviceUpdate: (serviceId: ServiceId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("service_update", { serviceId, values })),
+	/**  Deletes a service that runs in no environment. */
+	serviceDelete: (serviceId: ServiceId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("service_delete", { serviceId })),
+	/**  Keeps the token for a service's source in the keychain; none forgets it. */
+	serviceSetSourceToken: (serviceId: ServiceId, text: SecretText | null) => typedError<null, CommandError>(__TAURI_INVOKE("service_set_source_token", { serviceId, text })),
+	/**
+	 *  Plans a new release; with a saved configuration instead of the service's own settings, when one
+	 *  is named.
+	 */
+	servicePlanDeploy: (environmentId: EnvironmentId, serviceId: ServiceId, configurationId: ConfigurationId | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_deploy", { environmentId, serviceId, configurationId })),
+	/**  Plans to run the release that serves with the settings and variables of today. */
+	servicePlanReconfigure: (environmentId: EnvironmentId, serviceId: ServiceId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_reconfigure", { environmentId, serviceId })),
+	/**  Plans to go back to a release: the one of that number, or the one before the one that serves. */
+	servicePlanRollback: (environmentId: EnvironmentId, serviceId: ServiceId, to: number | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_rollback", { environmentId, serviceId, to })),
+	/**  Plans to remove a service from an environment's servers. */
+	servicePlanRemove: (environmentId: EnvironmentId, serviceId: ServiceId, volumes: boolean) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_remove", { environmentId, serviceId, volumes })),
+	/**  Sets a variable, plain or sealed. */
+	variableSet: (environmentId: EnvironmentId, serviceId: ServiceId, name: string, value: SecretText, secret: boolean) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("variable_set", { environmentId, serviceId, name, value, secret })),
+	/**  Removes a variable. */
+	variableUnset: (environmentId: EnvironmentId, serviceId: ServiceId, name: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("variable_unset", { environmentId, serviceId, name })),
+	/**  Hands out the value of a secret, because somebody asked for this one. The audit log says so. */
+	variableReveal: (environmentId: EnvironmentId, serviceId: ServiceId, name: string) => typedError<string, CommandError>(__TAURI_INVOKE("variable_reveal", { environmentId, serviceId, name })),
+	/**  What a pasted `.env` text would set. */
+	variablePreviewImport: (environmentId: EnvironmentId, serviceId: ServiceId, text: SecretText) => typedError<ImportedVariableView[], CommandError>(__TAURI_INVOKE("variable_preview_import", { environmentId, serviceId, text })),
+	/**  Sets the variables of a pasted `.env` text, all or none; those that are named are sealed. */
+	variableImport: (environmentId: EnvironmentId, serviceId: ServiceId, text: SecretText, secrets: string[]) => typedError<ImportedView, CommandError>(__TAURI_INVOKE("variable_import", { environmentId, serviceId, text, secrets })),
+	/**  Saves how a service is built and run, with its plain variables, under a name. */
+	configurationSave: (name: string, environmentId: EnvironmentId, serviceId: ServiceId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("configuration_save", { name, environmentId, serviceId })),
+	/**  Deletes a saved configuration. */
+	configurationDelete: (configurationId: ConfigurationId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("configuration_delete", { configurationId })),
+	/**  Opens a form about something: an id of what it changes or of what a new one will belong to. */
+	formOpen: (kind: FormKindView, about: string) => typedError<OpenFormView, CommandError>(__TAURI_INVOKE("form_open", { kind, about })),
+	/**  Everything that is wrong with what was typed. */
+	formCheck: (kind: FormKindView, values: ValuesView) => __TAURI_INVOKE<FieldErrorView[]>("form_check", { kind, values }),
+	/**  Keeps what was typed until the form is opened again, without secrets. */
+	draftKeep: (kind: FormKindView, about: string, values: ValuesView) => typedError<null, CommandError>(__TAURI_INVOKE("draft_keep", { kind, about, values })),
+	/**  Forgets what was typed. */
+	draftForget: (kind: FormKindView, about: string) => typedError<null, CommandError>(__TAURI_INVOKE("draft_forget", { kind, about })),
+	/**  Lets somebody choose a folder; none when they change their mind. */
+	folderPick: (title: string) => __TAURI_INVOKE<string | null>("folder_pick", { title }),
+	/**
+	 *  Tells how services on these servers are, again and again, until it is stopped by the number that
+	 *  it answers.
+	 */
+	healthWatch: (serverIds: ServerId[], channel: Channel<ServerHealthView>) => typedError<number, CommandError>(__TAURI_INVOKE("health_watch", { serverIds, channel })),
+	/**
+	 *  Follows the log of a service on one of its servers, until it is stopped by the number that it
+	 *  answers. The channel tells how many lines there are; the lines are asked for.
+	 */
+	serviceFollowLog: (environmentId: EnvironmentId, serviceId: ServiceId, serverId: ServerId | null, channel: Channel<LiveLogNews>) => typedError<number, CommandError>(__TAURI_INVOKE("service_follow_log", { environmentId, serviceId, serverId, channel })),
+	/**  Lines of a log that is followed, from a place on. */
+	liveLines: (number: number, from: number, count: number) => __TAURI_INVOKE<LiveLineView[]>("live_lines", { number, from, count }),
+	/**  The nearest line of a log that is followed with a text in it. */
+	liveSearch: (number: number, text: string, from: number, forward: boolean) => typedError<number | null, CommandError>(__TAURI_INVOKE("live_search", { number, text, from, forward })),
+	/**  Stops what goes on under a number. */
+	streamStop: (number: number) => __TAURI_INVOKE<void>("stream_stop", { number }),
 	/**  Connects an account, when its token works. */
 	accountConnect: (provider: ProviderView, name: string, token: SecretText) => typedError<ConnectedView, CommandError>(__TAURI_INVOKE("account_connect", { provider, name, token })),
 	/**  Asks the provider again what an account's token is. */
@@ -44,8 +136,10 @@ export const commands = {
 	practiceStatus: () => typedError<PracticeView, CommandError>(__TAURI_INVOKE("practice_status")),
 	/**  Starts it, or joins a start that is under way; `said` gets a line for each thing that happens. */
 	practiceStart: (said: Channel<string>) => typedError<PracticeRunningView, CommandError>(__TAURI_INVOKE("practice_start", { said })),
-	/**  Stops it, and with `wipe` removes everything in it. */
-	practiceStop: (wipe: boolean) => typedError<null, CommandError>(__TAURI_INVOKE("practice_stop", { wipe })),
+	/**  Stops it. Everything in it stays for the next start. */
+	practiceStop: () => typedError<null, CommandError>(__TAURI_INVOKE("practice_stop")),
+	/**  Stops it and removes everything in it, and everything that is known of it. */
+	practiceWipe: () => typedError<null, CommandError>(__TAURI_INVOKE("practice_wipe")),
 	/**  Connects both of its accounts, or brings them up to date. */
 	practiceConnect: () => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("practice_connect")),
 	/**  Gives both clouds a bad day, or with none a good one again. */
@@ -73,6 +167,9 @@ export const commands = {
 /** Events */
 export const events = {
 	changes: makeEvent<Changes, Changes>("changes"),
+	closeAsked: makeEvent<CloseAsked, CloseAsked>("close-asked"),
+	deskChanged: makeEvent<DeskChanged, DeskChanged>("desk-changed"),
+	opened: makeEvent<Opened, Opened>("opened"),
 };
 
 /* Types */
@@ -100,6 +197,16 @@ export type AnswerView = {
 	seen: SeenView | null,
 	/**  Why there was no answer. */
 	failure: CommandError | null,
+};
+
+/**  A backup of the database. */
+export type BackupView = {
+	/**  The file. */
+	path: string,
+	/**  When it was made, RFC 3339; none when its name does not tell. */
+	made_at: string | null,
+	/**  Its size. */
+	bytes: number,
 };
 
 /**  A day on which the clouds are not at their best. */
@@ -143,6 +250,30 @@ export type Changes = {
 	rows: Row[],
 };
 
+/**  Something to choose. */
+export type ChoiceView = {
+	/**  What stands in the values. */
+	value: string,
+	/**  What people read. */
+	label: string,
+	/**  A sentence that explains it. */
+	help: string,
+};
+
+/**
+ *  Somebody closes the window, or quits, while jobs run. Nothing happens until the page calls
+ *  `window_hide` or `window_quit`.
+ */
+export type CloseAsked = {
+	/**  What runs. */
+	jobs: RunningJob[],
+	/**
+	 *  Whether there is a tray from which the window can be opened again. Without one, starting
+	 *  Plimsoll again does the same.
+	 */
+	tray: boolean,
+};
+
 /**  Why a command was refused or failed. */
 export type CommandError = {
 	/**  Stable code. */
@@ -159,12 +290,36 @@ export type CommandError = {
 	field: string,
 };
 
+export type ConfigurationId = string;
+
+/**  A deployment configuration that was saved under a name. */
+export type ConfigurationView = {
+	/**  Id. */
+	id: ConfigurationId,
+	/**  Unique among configurations. */
+	name: string,
+	/**  Names of the plain variables that go with it. */
+	variables: string[],
+	/**  When it was saved, RFC 3339. */
+	created_at: string,
+};
+
 /**  An account that was connected, and what its token turned out to be. */
 export type ConnectedView = {
 	/**  The change. */
 	receipt: ReceiptView,
 	/**  What the token turned out to be. */
 	report: TokenReportView,
+};
+
+/**  Where everything is kept on this machine. */
+export type DataLocationView = {
+	/**  The folder. */
+	folder: string,
+	/**  Bytes of everything in it. */
+	bytes: number,
+	/**  Backups of the database, newest first. */
+	backups: BackupView[],
 };
 
 export type DeploymentId = string;
@@ -204,16 +359,52 @@ export type DeploymentView = {
 	finished_at: string | null,
 };
 
+/**  The opening has come further. */
+export type DeskChanged = {
+	/**  How far. */
+	state: DeskStateView,
+};
+
+/**  How far the opening of everything has come. */
+export type DeskStateView = 
+/**  It is under way. */
+{ state: "opening"; 
+/**  The keychain was asked: the system may be waiting for somebody to unlock it. */
+asking_keychain: boolean } | 
+/**  Everything is there. */
+{ state: "open" } | 
+/**  The store is there; tokens and keys are not. */
+{ state: "locked"; 
+/**  Why. */
+failure: CommandError; 
+/**
+ *  Whether they are in a vault, whose passphrase is needed, and not in the system's
+ *  keychain.
+ */
+vault: boolean } | 
+/**  It could not be opened. */
+{ state: "failed"; 
+/**  Why. */
+failure: CommandError };
+
 /**  Every row of the nouns of which there are few. */
 export type DeskView = {
 	/**  Every change up to here is in it. */
 	seq: number,
+	/**  What people have to be told until they put it away, oldest first. */
+	notices: NoticeView[],
+	/**  The page that Plimsoll was started for by a link; told once. */
+	start_path: string | null,
 	/**  All projects. */
 	projects: ProjectView[],
 	/**  All environments. */
 	environments: EnvironmentView[],
 	/**  All services. */
 	services: ServiceView[],
+	/**  All variables, without the values of secrets. */
+	variables: VariableView[],
+	/**  All saved configurations. */
+	configurations: ConfigurationView[],
 	/**  All accounts. */
 	accounts: AccountView[],
 	/**  All key pairs, by their public halves. */
@@ -281,6 +472,146 @@ export type EnvironmentView = {
 	server_ids: ServerId[],
 };
 
+/**  What is wrong with a field. */
+export type FieldErrorView = {
+	/**  The field's name. */
+	field: string,
+	/**  What is wrong, in a sentence. */
+	message: string,
+};
+
+/**  What may be typed into a field. */
+export type FieldKindView = 
+/**  A line of text. */
+{ kind: "text" } | 
+/**  Text of several lines. */
+{ kind: "multiline" } | 
+/**  Masked text. */
+{ kind: "secret" } | 
+/**  A number. */
+{ kind: "number"; 
+/**  Smallest. */
+min: number; 
+/**  Largest. */
+max: number | null; 
+/**  Digits after the point. */
+decimals: number } | 
+/**  `true` or `false`. */
+{ kind: "toggle" } | 
+/**  One of these. */
+{ kind: "choice"; 
+/**  In their order. */
+options: ChoiceView[] } | 
+/**  Any of these, one a line. */
+{ kind: "several"; 
+/**  In their order. */
+options: ChoiceView[] } | 
+/**  Items, one a line. */
+{ kind: "list" } | 
+/**  `NAME=value`, one a line. */
+{ kind: "pairs" } | 
+/**  A folder on this machine. */
+{ kind: "folder" };
+
+/**  One thing that is asked. */
+export type FieldView = {
+	/**  Name among the values. */
+	name: string,
+	/**  What people read beside it. */
+	label: string,
+	/**  A sentence that explains it. */
+	help: string,
+	/**  An example. */
+	placeholder: string,
+	/**  Unit of a number. */
+	unit: string,
+	/**  Heading that it stands under. */
+	group: string,
+	/**  Whether it may not be left empty. */
+	required: boolean,
+	/**  What may be typed. */
+	kind: FieldKindView,
+	/**  When it is asked at all. */
+	shown_when: ShownWhenView | null,
+};
+
+/**  Every form there is. */
+export type FormKindView = 
+/**  A new project. */
+"project" | 
+/**  A new environment. */
+"environment" | 
+/**  The servers of an environment. */
+"environment_servers" | 
+/**  A new service. */
+"service" | 
+/**  The settings of a service. */
+"service_settings" | 
+/**  A variable. */
+"variable" | 
+/**  A login at a provider. */
+"account" | 
+/**  Another token for a login. */
+"account_token" | 
+/**  A name that shall lead to a service. */
+"domain" | 
+/**  A server to be rented. */
+"server" | 
+/**  A server that somebody set up. */
+"add_server" | 
+/**  A base snapshot. */
+"base_snapshot";
+
+/**  What is asked. */
+export type FormView = {
+	/**  Which form it is. */
+	id: string,
+	/**  The fields, in their order. */
+	fields: FieldView[],
+};
+
+/**  How a service is. */
+export type HealthView = 
+/**  Its last answers were good. */
+"healthy" | 
+/**  It started and has not answered yet. */
+"starting" | 
+/**  Its last answers were bad. */
+"unhealthy" | 
+/**  It does not run. */
+"stopped";
+
+/**  What an import would change. */
+export type ImportChangeView = 
+/**  There was none of the name. */
+"new" | 
+/**  The value that is there is replaced. */
+"replaced" | 
+/**  The same value is there already. */
+"same";
+
+/**  What an import would do with a variable. */
+export type ImportedVariableView = {
+	/**  The name. */
+	name: string,
+	/**  Whether it is proposed as a secret. */
+	secret: boolean,
+	/**  Whether it is a secret already, and stays one. */
+	sealed_already: boolean,
+	/**  What becomes of the one that is there. */
+	change: ImportChangeView,
+};
+
+/**  What an import brought. */
+export type ImportedView = {
+	/**  The change. */
+	receipt: ReceiptView,
+	/**  How many are stored plain. */
+	plain: number,
+	/**  How many are sealed. */
+	sealed: number,
+};
+
 export type JobId = string;
 
 /**  Where a job, or a deployment, stands. */
@@ -340,6 +671,26 @@ export type KeyView = {
 	created_at: string,
 };
 
+/**  A line of it. */
+export type LiveLineView = {
+	/**  The text; empty for a line that is no longer kept. */
+	text: string,
+	/**  Whether it was written to standard error. */
+	is_error: boolean,
+	/**  Whether it is still kept. */
+	kept: boolean,
+};
+
+/**  News of a log that is followed. Its lines are asked for by their places. */
+export type LiveLogNews = {
+	/**  How many lines came so far. */
+	total: number,
+	/**  Whether no more will come. */
+	ended: boolean,
+	/**  Why it ended, when that was no ordinary end. */
+	failure: CommandError | null,
+};
+
 /**  How much may move. */
 export type MotionView = 
 /**  As the system is set. */
@@ -347,12 +698,38 @@ export type MotionView =
 /**  Nothing moves. */
 "reduced";
 
+/**  Something that people have to be told until they put it away. */
+export type NoticeView = {
+	/**  Tells it from others. */
+	id: string,
+	/**  What happened, in a line. */
+	title: string,
+	/**  What it means and what to do. */
+	text: string,
+};
+
 /**  What becomes of a job's done steps when a later one fails. */
 export type OnFailureView = 
 /**  They are undone, last first. */
 "undo" | 
 /**  They stay. */
 "keep";
+
+/**  A form that is opened. */
+export type OpenFormView = {
+	/**  What is asked. */
+	form: FormView,
+	/**  What stands there. */
+	values: ValuesView,
+	/**  What somebody had typed when they left, without secrets. */
+	draft: ValuesView | null,
+};
+
+/**  Somebody followed a link to a page. */
+export type Opened = {
+	/**  The page's path, such as `/projects/…`. */
+	path: string,
+};
 
 export type PlanId = string;
 
@@ -404,6 +781,8 @@ export type PracticeRunningView = {
 	engine: string,
 	/**  Where its names lead, ports 80 and 443. */
 	edge: string,
+	/**  Certificate of the authority that its names are signed by. */
+	authority: string,
 	/**  Its folder. */
 	folder: string,
 };
@@ -484,6 +863,12 @@ export type ReleaseView = {
 	created_at: string,
 };
 
+/**  What a restore did. */
+export type RestoredView = {
+	/**  An export of everything that was there before, sealed with the same passphrase. */
+	before: string,
+};
+
 /**  A row that changed. */
 export type Row = {
 	/**  Its id. */
@@ -500,6 +885,10 @@ export type RowView =
 { noun: "environment"; now?: EnvironmentView | null } | 
 /**  A service. */
 { noun: "service"; now?: ServiceView | null } | 
+/**  A variable. */
+{ noun: "variable"; now?: VariableView | null } | 
+/**  A saved configuration. */
+{ noun: "configuration"; now?: ConfigurationView | null } | 
 /**  A login at a provider. */
 { noun: "account"; now?: AccountView | null } | 
 /**  A key pair. */
@@ -514,6 +903,14 @@ export type RowView =
 { noun: "deployment"; now?: DeploymentView | null } | 
 /**  A release. */
 { noun: "release"; now?: ReleaseView | null };
+
+/**  A job that runs now. */
+export type RunningJob = {
+	/**  Id. */
+	id: JobId,
+	/**  What it does. */
+	title: string,
+};
 
 /**  A line of the sample that was changed. */
 export type SampleChangeView = {
@@ -545,6 +942,14 @@ export type SampleView =
 /**  Somebody wrote in them. */
 "edited";
 
+/**  A file that was written. */
+export type SavedView = {
+	/**  Where it is. */
+	path: string,
+	/**  Its size. */
+	bytes: number,
+};
+
 /**  A secret that somebody typed: it can be read from a page, and is neither printed nor told back. */
 export type SecretText = string;
 
@@ -562,7 +967,39 @@ export type SeenView = {
 	body: string,
 };
 
+/**  What runs on a server, or why that cannot be told. */
+export type ServerHealthView = {
+	/**  The server. */
+	server_id: ServerId,
+	/**  Why it did not answer. */
+	failure: CommandError | null,
+	/**  What runs there. */
+	services: ServiceHealthView[],
+};
+
 export type ServerId = string;
+
+/**  How a service is on one server. */
+export type ServiceHealthView = {
+	/**  The environment. */
+	environment_id: EnvironmentId,
+	/**  The service. */
+	service_id: ServiceId,
+	/**  How it is. */
+	health: HealthView,
+	/**  The deployment that serves. */
+	deployment_id: DeploymentId | null,
+	/**  The number of its release. */
+	release: number | null,
+	/**  Restarts since it was deployed. */
+	restarts: number,
+	/**  Names it answers for. */
+	hosts: string[],
+	/**  Where it answers on the server itself. */
+	address: string | null,
+	/**  Memory in use, bytes. */
+	memory_bytes: number | null,
+};
 
 export type ServiceId = string;
 
@@ -588,6 +1025,14 @@ export type SettingsView = {
 	theme: ThemeView,
 	/**  How much may move. */
 	motion: MotionView,
+};
+
+/**  A condition on another field. */
+export type ShownWhenView = {
+	/**  The other field. */
+	field: string,
+	/**  Its values with which this one is asked. */
+	values: string[],
 };
 
 export type SshKeyId = string;
@@ -689,12 +1134,35 @@ export type TourView = {
 	host: string | null,
 };
 
+/**  What stands in a form's fields, by their names. Some of it may be secret, so it is not printed. */
+export type ValuesView = { [key in string]: string };
+
+export type VariableId = string;
+
 /**  A variable without its value. */
 export type VariableNameView = {
 	/**  Name. */
 	name: string,
 	/**  Whether it is sealed. */
 	secret: boolean,
+};
+
+/**  A variable of a service in an environment. */
+export type VariableView = {
+	/**  Id. */
+	id: VariableId,
+	/**  The environment. */
+	environment_id: EnvironmentId,
+	/**  The service. */
+	service_id: ServiceId,
+	/**  Name in the process's environment. */
+	name: string,
+	/**  The plain value; none for a secret. */
+	value: string | null,
+	/**  Whether it is sealed. */
+	secret: boolean,
+	/**  When it was last set, RFC 3339. */
+	updated_at: string,
 };
 
 /**  A zone of an account. */
