@@ -20,6 +20,7 @@ mod keys;
 mod live;
 mod notices;
 pub mod ports;
+mod practice;
 mod preferences;
 mod projects;
 pub mod redact;

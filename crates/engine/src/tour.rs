@@ -94,7 +94,7 @@ impl Engine {
         };
         let mut domain = None;
         if let Some(place) = &place {
-            facts.deployments = self.sample_deployments(place).await?;
+            facts.deployments = self.sample_deployments(place, server.as_ref()).await?;
             facts.domain_job = self.domain_job(place).await?;
             let store = &self.world.store;
             let domains = store
@@ -104,7 +104,8 @@ impl Engine {
                 .into_iter()
                 .find(|domain| domain.certificate_id.is_some());
             facts.domain = domain.is_some() && !facts.domain_job.is_some_and(|job| is_active(&job));
-            facts.visited = notes.visited.is_some();
+            let seen = |domain: &Domain| notes.visited == Some(domain.id);
+            facts.visited = domain.as_ref().is_some_and(seen);
         }
         Ok(Tour {
             steps: steps(&facts),
@@ -394,8 +395,12 @@ impl Engine {
             .items)
     }
 
-    /// Oldest first.
-    async fn sample_deployments(&self, place: &Place) -> Result<Vec<TourDeployment>> {
+    /// Those to this server, oldest first: an earlier practice cloud may have had others.
+    async fn sample_deployments(
+        &self,
+        place: &Place,
+        server: Option<&Server>,
+    ) -> Result<Vec<TourDeployment>> {
         let filter = DeploymentFilter {
             environment: Some(place.environment.id),
             service: Some(place.service.id),
@@ -406,6 +411,9 @@ impl Engine {
         Ok(newest_first
             .into_iter()
             .rev()
+            .filter(|deployment| {
+                server.is_some_and(|server| deployment.server_ids.contains(&server.id))
+            })
             .map(|deployment| TourDeployment {
                 job: TourJob {
                     id: deployment.job_id,

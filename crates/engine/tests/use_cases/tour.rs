@@ -75,6 +75,35 @@ async fn the_tour_leads_from_nothing_to_a_name_by_the_plans_that_everybody_makes
 }
 
 #[tokio::test]
+async fn a_practice_cloud_that_was_wiped_is_forgotten_and_the_tour_begins_again() {
+    use SampleState::Good;
+    let world = World::new().await;
+    let engine = &world.engine;
+    engine.connect_practice(logins("first")).await.unwrap();
+    run(&world, TourStepId::Server, Good).await;
+    world
+        .sources
+        .put(APP, &[("Dockerfile", "FROM scratch"), ("main", "one")]);
+    let service = engine.create_sample(&ground(Good)).await.unwrap().id;
+    run(&world, TourStepId::Deploy, Good).await;
+    run(&world, TourStepId::Domain, Good).await;
+    engine.forget_practice().await.unwrap();
+    assert!(engine.accounts().await.unwrap().is_empty());
+    assert!(engine.domains().await.unwrap().is_empty());
+    assert!(engine.certificates().await.unwrap().is_empty());
+    let kept = world.keychain.0.lock().unwrap().len();
+    assert_eq!(kept, 2, "the data key and the login key stay");
+    assert_eq!(present(&world, Good).await, Some(TourStepId::Accounts));
+    engine.connect_practice(logins("second")).await.unwrap();
+    run(&world, TourStepId::Server, Good).await;
+    let again = engine.create_sample(&ground(Good)).await.unwrap().id;
+    assert_eq!(service, again);
+    assert_eq!(present(&world, Good).await, Some(TourStepId::Deploy));
+    run(&world, TourStepId::Deploy, Good).await;
+    assert_eq!(present(&world, Good).await, Some(TourStepId::Domain));
+}
+
+#[tokio::test]
 async fn a_step_before_its_turn_says_what_comes_first() {
     let world = World::new().await;
     let ground = ground(SampleState::Missing);
