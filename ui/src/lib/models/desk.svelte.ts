@@ -9,9 +9,10 @@ import {
 	type ReceiptView
 } from '$ipc';
 import { accounts, keys } from './account.svelte';
+import { deployments, releases } from './deployment.svelte';
 import { certificates, domains } from './domain.svelte';
 import { place } from './place.svelte';
-import { environments, projects, services } from './project.svelte';
+import { configurations, environments, projects, services, variables } from './project.svelte';
 
 type Phase = DeskStateView['state'];
 
@@ -31,6 +32,11 @@ class Desk {
 	vault = $state(false);
 	/** What people have to be told until they put it away. */
 	notices = $state<NoticeView[]>([]);
+
+	/** The number of the last change that was applied: whoever derives from rows by asking asks anew. */
+	get seq(): number {
+		return this.#seq;
+	}
 
 	/** Loads everything that there is little of, and follows what changes. */
 	async open(): Promise<void> {
@@ -58,6 +64,10 @@ class Desk {
 			projects.fill(view.projects);
 			environments.fill(view.environments);
 			services.fill(view.services);
+			variables.fill(view.variables);
+			configurations.fill(view.configurations);
+			deployments.fill(view.deployments);
+			releases.fill(view.releases);
 			accounts.fill(view.accounts);
 			keys.fill(view.keys);
 			domains.fill(view.domains);
@@ -106,6 +116,18 @@ class Desk {
 					break;
 				case 'service':
 					services.apply(id, row.now);
+					break;
+				case 'variable':
+					variables.apply(id, row.now ?? null);
+					break;
+				case 'configuration':
+					configurations.apply(id, row.now ?? null);
+					break;
+				case 'deployment':
+					deployments.apply(id, row.now ?? null);
+					break;
+				case 'release':
+					releases.apply(id, row.now ?? null);
 					break;
 				case 'account':
 					accounts.apply(id, row.now);

@@ -1,4 +1,10 @@
-import type { EnvironmentView, ProjectView, ServiceView } from '$ipc';
+import type {
+	ConfigurationView,
+	EnvironmentView,
+	ProjectView,
+	ServiceView,
+	VariableView
+} from '$ipc';
 import { Rows } from './rows.svelte';
 
 class Projects extends Rows<ProjectView> {}
@@ -15,6 +21,24 @@ class Services extends Rows<ServiceView> {
 	}
 }
 
+class Variables extends Rows<VariableView> {
+	/** Those of a service in an environment, by name. */
+	of(environmentId: string, serviceId: string): VariableView[] {
+		return this.in(environmentId)
+			.filter((variable) => variable.service_id === serviceId)
+			.sort((a, b) => (a.name < b.name ? -1 : 1));
+	}
+
+	/** Those of all services in an environment. */
+	in(environmentId: string): VariableView[] {
+		return this.all.filter((variable) => variable.environment_id === environmentId);
+	}
+}
+
+class Configurations extends Rows<ConfigurationView> {}
+
 export const projects = new Projects();
 export const environments = new Environments();
 export const services = new Services();
+export const variables = new Variables();
+export const configurations = new Configurations();

@@ -1,0 +1,22 @@
+import type { Tone } from '$parts/types';
+import type { Wellness } from '$models/health.svelte';
+
+/** How a service is, as people read it. */
+export const WELLNESS: Record<Wellness, { tone: Tone; word: string }> = {
+	unknown: { tone: 'quiet', word: 'Not known' },
+	healthy: { tone: 'good', word: 'Healthy' },
+	starting: { tone: 'live', word: 'Starting' },
+	partly: { tone: 'warn', word: 'Not on all servers' },
+	unhealthy: { tone: 'bad', word: 'Unhealthy' },
+	stopped: { tone: 'quiet', word: 'Not running' }
+};
+
+/** The worst of several, for a card: what asks for a look comes first. */
+const ORDER: Wellness[] = ['unhealthy', 'partly', 'starting', 'stopped', 'unknown', 'healthy'];
+
+/** One word for all services of an environment; one that was never deployed is no trouble. */
+export function worst(all: Wellness[]): Wellness {
+	const deployed = all.filter((one) => one !== 'stopped');
+	const counted = deployed.length ? deployed : all;
+	return ORDER.find((one) => counted.includes(one)) ?? 'unknown';
+}
