@@ -7,32 +7,30 @@ export function fit(typed: string, text: string): number | null {
 	if (wanted === '') return 0;
 	const lower = text.toLowerCase();
 	const whole = lower.indexOf(typed.toLowerCase().trim());
-	if (whole >= 0) {
-		const starts = whole === 0 || !isLetter(lower[whole - 1]);
-		return 1_000 + (starts ? 200 : 0) + (whole === 0 ? 100 : 0) - lower.length;
+	if (whole >= 0 && (whole === 0 || !isLetter(lower[whole - 1]))) {
+		return 1_000 + (whole === 0 ? 100 : 0) - lower.length;
 	}
-	let score = 0;
-	let from = 0;
-	let last = -2;
-	for (const letter of wanted) {
-		const at = next(lower, letter, from, last);
-		if (at < 0) return null;
-		if (at === last + 1) score += 6;
-		if (at === 0 || !isLetter(lower[at - 1])) score += 10;
-		score -= Math.min(at - from, 8);
-		last = at;
-		from = at + 1;
-	}
-	return score - lower.length / 10;
+	return scattered(wanted, lower);
 }
 
-/** The next place of a letter: right behind the last one, else where a word begins, else anywhere. */
-function next(text: string, letter: string, from: number, last: number): number {
-	if (last >= 0 && text[last + 1] === letter) return last + 1;
-	for (let at = text.indexOf(letter, from); at >= 0; at = text.indexOf(letter, at + 1)) {
-		if (at === 0 || !isLetter(text[at - 1])) return at;
+/** The best sum that the letters can make: places of the letters before, with what they made. */
+function scattered(wanted: string, text: string): number | null {
+	let sums: number[] = [];
+	for (const [order, letter] of [...wanted].entries()) {
+		const now = new Array<number>(text.length).fill(-Infinity);
+		let before = order === 0 ? 0 : -Infinity;
+		for (let at = 0; at < text.length; at += 1) {
+			if (text[at] === letter) {
+				const starts = at === 0 || !isLetter(text[at - 1]);
+				const beside = (sums[at - 1] ?? -Infinity) + 6;
+				now[at] = Math.max(before, beside) + (starts ? 10 : 0);
+			}
+			if (order > 0) before = Math.max(before, sums[at] ?? -Infinity);
+		}
+		sums = now;
 	}
-	return text.indexOf(letter, from);
+	const best = Math.max(...sums);
+	return best === -Infinity ? null : best - text.length / 10;
 }
 
 function isLetter(character: string | undefined): boolean {
