@@ -11,6 +11,7 @@ mod locale;
 mod log;
 mod practice;
 mod streams;
+mod terminals;
 mod tray;
 mod views;
 mod window;
@@ -22,7 +23,6 @@ use tauri_specta::Builder;
 
 /// Opens the window and stays until it is closed for good.
 pub fn run() -> ExitCode {
-    locale::guard();
     let log = log::begin();
     match app(log) {
         Ok(app) => {
@@ -49,6 +49,7 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
         .manage(links::StartPath::default())
         .manage(practice::Practice::default())
         .manage(streams::Streams::default())
+        .manage(terminals::Terminals::default())
         .manage(tray::Tray::default())
         .manage(log)
         .plugin(tauri_plugin_deep_link::init())

@@ -4,6 +4,7 @@ use crate::{
     desk::{self, Desk},
     links::StartPath,
     streams::Streams,
+    terminals::Terminals,
     views::{CommandError, DeskStateView, DeskView, SecretText},
 };
 use tauri::{AppHandle, State};
@@ -15,9 +16,11 @@ pub async fn desk_load(
     desk: State<'_, Desk>,
     start: State<'_, StartPath>,
     streams: State<'_, Streams>,
+    terminals: State<'_, Terminals>,
 ) -> Result<DeskView, CommandError> {
     // A page that begins anew has forgotten what it was told before.
     streams.stop_all();
+    terminals.close_all();
     let mut view = DeskView::read(&desk.engine().await?).await?;
     view.start_path = start.take();
     Ok(view)

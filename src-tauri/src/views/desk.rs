@@ -1,9 +1,9 @@
 //! What every page needs at first.
 
 use super::{
-    AccountView, CertificateView, CommandError, ConfigurationView, DeploymentView, DomainView,
-    EnvironmentView, JobView, KeyView, NoticeView, ProjectView, ReleaseView, ServiceView,
-    VariableView,
+    AccountView, BaseSnapshotView, CertificateView, CommandError, ConfigurationView,
+    DeploymentView, DomainView, EnvironmentView, JobView, KeyView, NoticeView, ProjectView,
+    ReleaseView, ServerView, ServiceView, VariableView,
 };
 use plimsoll_engine::Engine;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,12 @@ pub struct DeskView {
     pub domains: Vec<DomainView>,
     /// All certificates.
     pub certificates: Vec<CertificateView>,
+    /// All servers.
+    pub servers: Vec<ServerView>,
+    /// All base snapshots.
+    pub base_snapshots: Vec<BaseSnapshotView>,
+    /// Hash of today's recipe: a server or base snapshot of another one is outdated.
+    pub recipe_hash: String,
     /// Jobs that have not ended: queued, running, interrupted.
     pub jobs: Vec<JobView>,
     /// The newest deployment of each service in each environment, and the one that serves.
@@ -65,6 +71,14 @@ impl DeskView {
                 .into_iter()
                 .map(|state| state.certificate.into())
                 .collect(),
+            servers: views(engine.servers().await?),
+            base_snapshots: engine
+                .base_snapshots()
+                .await?
+                .into_iter()
+                .map(|state| state.snapshot.into())
+                .collect(),
+            recipe_hash: engine.recipe_hash(),
             jobs: jobs.into_iter().map(Into::into).collect(),
             deployments: deployments.into_iter().map(Into::into).collect(),
             releases: releases.into_iter().map(Into::into).collect(),

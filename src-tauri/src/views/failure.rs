@@ -82,6 +82,29 @@ impl CommandError {
         Self::from(error).about(field)
     }
 
+    /// An error of a server, beside the field that it is about.
+    pub fn of_server(error: EngineError) -> Self {
+        let region = error
+            .failure()
+            .evidence
+            .first()
+            .and_then(|line| line.strip_prefix("in ")?.split_once(':'))
+            .map(|(region, _)| format!("size_{region}"));
+        let field = match error.code() {
+            "name_taken" | "invalid_name" => "name",
+            "region_unavailable" => "region",
+            "size_unavailable" | "disk_too_small" => region.as_deref().unwrap_or("region"),
+            "snapshot_elsewhere" | "snapshot_unknown" => "image",
+            "invalid_tag" => "tags",
+            "invalid_port" => "open_ports",
+            "address_taken" | "invalid_address" | "ssh_dns" | "ssh_tcp" | "ssh_banner" => "host",
+            "invalid_login" => "user",
+            _ => "",
+        }
+        .to_owned();
+        Self::from(error).about(&field)
+    }
+
     /// Plimsoll is being closed.
     pub fn closing() -> Self {
         Self::input("closing", "Plimsoll is being closed.", "Open it again.")

@@ -18,7 +18,10 @@ mod project;
 mod release;
 mod row;
 mod secret;
+mod server;
 mod settings;
+mod snapshot;
+mod terminal;
 mod variable;
 
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
@@ -46,7 +49,13 @@ pub use project::{EnvironmentView, ProjectView, ServiceView};
 pub use release::{ReleaseView, VariableNameView};
 pub use row::{Row, RowView};
 pub use secret::SecretText;
+pub use server::{
+    ContainerView, FiguresView, FirewallView, HostKeyView, JournalView, LossesView,
+    MachineFiguresView, MachineView, PrunedView, RunningView, ServerStateView, ServerView, SshView,
+};
 pub use settings::{MotionView, SettingsView, ThemeView};
+pub use snapshot::{BaseSnapshotView, SnapshotView};
+pub use terminal::{ScreenBytes, ScreenSizeView, TerminalEndView};
 pub use variable::{
     ConfigurationView, ImportChangeView, ImportedVariableView, ImportedView, VariableView,
 };

@@ -1,8 +1,9 @@
 //! A row of any noun, as the change event carries it.
 
 use super::{
-    AccountView, CertificateView, ConfigurationView, DeploymentView, DomainView, EnvironmentView,
-    JobView, KeyView, ProjectView, ReleaseView, ServiceView, VariableView,
+    AccountView, BaseSnapshotView, CertificateView, ConfigurationView, DeploymentView, DomainView,
+    EnvironmentView, JobView, KeyView, ProjectView, ReleaseView, ServerView, ServiceView,
+    VariableView,
 };
 use plimsoll_engine::{AnyRow, ChangedRow};
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ impl RowView {
     /// The row as the pages are told of it; `None` for nouns that no page shows.
     pub fn told(changed: ChangedRow) -> Option<Row> {
         let row = match changed.now {
-            Some(now) => Self::now(now)?,
+            Some(now) => Self::now(now),
             None => Self::gone(&changed.noun)?,
         };
         Some(Row {
@@ -64,8 +65,8 @@ impl RowView {
         })
     }
 
-    fn now(row: AnyRow) -> Option<Self> {
-        Some(match row {
+    fn now(row: AnyRow) -> Self {
+        match row {
             AnyRow::Project(project) => Self::Project(Some(project.into())),
             AnyRow::Environment(environment) => Self::Environment(Some(environment.into())),
             AnyRow::Service(service) => Self::Service(Some(service.into())),
@@ -80,8 +81,7 @@ impl RowView {
             AnyRow::Job(job) => Self::Job(Some(job.into())),
             AnyRow::Deployment(deployment) => Self::Deployment(Some(deployment.into())),
             AnyRow::Release(release) => Self::Release(Some(release.into())),
-            AnyRow::Server(_) | AnyRow::BaseSnapshot(_) => return None,
-        })
+        }
     }
 
     fn gone(noun: &str) -> Option<Self> {

@@ -108,6 +108,59 @@ export const commands = {
 	liveSearch: (number: number, text: string, from: number, forward: boolean) => typedError<number | null, CommandError>(__TAURI_INVOKE("live_search", { number, text, from, forward })),
 	/**  Stops what goes on under a number. */
 	streamStop: (number: number) => __TAURI_INVOKE<void>("stream_stop", { number }),
+	/**  All machines of an account; those that are not ours are locked. */
+	serverListing: (accountId: ProviderAccountId) => typedError<MachineView[], CommandError>(__TAURI_INVOKE("server_listing", { accountId })),
+	/**  Tells how servers are, again and again, until it is stopped by the number that it answers. */
+	serverWatch: (serverIds: ServerId[], channel: Channel<FiguresView>) => typedError<number, CommandError>(__TAURI_INVOKE("server_watch", { serverIds, channel })),
+	/**  Tells what runs on a server, again and again, until it is stopped by the number that it answers. */
+	serverWatchRunning: (serverId: ServerId, channel: Channel<RunningView>) => typedError<number, CommandError>(__TAURI_INVOKE("server_watch_running", { serverId, channel })),
+	/**  Follows one of a server's own logs, until it is stopped by the number that it answers. */
+	serverFollowLog: (serverId: ServerId, journal: JournalView, channel: Channel<LiveLogNews>) => typedError<number, CommandError>(__TAURI_INVOKE("server_follow_log", { serverId, journal, channel })),
+	/**  The firewall before a server at its provider; none where we put none. */
+	serverFirewall: (serverId: ServerId) => typedError<FirewallView | null, CommandError>(__TAURI_INVOKE("server_firewall", { serverId })),
+	/**  What a clean-up of images would free; with `remove` it does. */
+	serverPrune: (serverId: ServerId, remove: boolean) => typedError<PrunedView, CommandError>(__TAURI_INVOKE("server_prune", { serverId, remove })),
+	/**  What would be lost with a server. */
+	serverLosses: (serverId: ServerId) => typedError<LossesView, CommandError>(__TAURI_INVOKE("server_losses", { serverId })),
+	/**  Plans a new server from what was typed. */
+	serverPlanProvision: (accountId: ProviderAccountId, values: ValuesView) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_provision", { accountId, values })),
+	/**  Asks a server for its host key, for somebody to confirm. */
+	serverHostKey: (values: ValuesView) => typedError<HostKeyView, CommandError>(__TAURI_INVOKE("server_host_key", { values })),
+	/**  Plans to add a server whose host key somebody has confirmed. */
+	serverPlanAdopt: (values: ValuesView, hostKey: string) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_adopt", { values, hostKey })),
+	/**  Plans to prepare a server again. */
+	serverPlanPrepare: (serverId: ServerId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_prepare", { serverId })),
+	/**  Plans a reboot. */
+	serverPlanReboot: (serverId: ServerId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_reboot", { serverId })),
+	/**  Plans to switch a server on or off. */
+	serverPlanPower: (serverId: ServerId, on: boolean) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_power", { serverId, on })),
+	/**  Plans a snapshot of a server's disk. */
+	serverPlanSnapshot: (serverId: ServerId, label: string) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_snapshot", { serverId, label })),
+	/**  Plans to reserve an address for a server. */
+	serverPlanReserveIp: (serverId: ServerId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_reserve_ip", { serverId })),
+	/**  Plans to give a server's reserved address back. */
+	serverPlanReleaseIp: (serverId: ServerId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_release_ip", { serverId })),
+	/**  Plans to destroy a server. `force` is the name that somebody typed, where one is needed. */
+	serverPlanDestroy: (serverId: ServerId, force: string | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("server_plan_destroy", { serverId, force })),
+	/**  All disk images of an account, the newest first. */
+	snapshotList: (accountId: ProviderAccountId) => typedError<SnapshotView[], CommandError>(__TAURI_INVOKE("snapshot_list", { accountId })),
+	/**  Plans a base snapshot of today's recipe; those that it outdates go at the end. */
+	snapshotPlanBase: (accountId: ProviderAccountId, values: ValuesView) => typedError<PlanView, CommandError>(__TAURI_INVOKE("snapshot_plan_base", { accountId, values })),
+	/**  Plans to delete a base snapshot. */
+	snapshotPlanDeleteBase: (snapshotId: SnapshotId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("snapshot_plan_delete_base", { snapshotId })),
+	/**
+	 *  Opens a terminal on a server; answers its number. The page has to say what it has shown, or no
+	 *  more comes.
+	 */
+	terminalOpen: (serverId: ServerId, size: ScreenSizeView, bytes: Channel<ScreenBytes>, end: Channel<TerminalEndView>) => typedError<number, CommandError>(__TAURI_INVOKE("terminal_open", { serverId, size, bytes, end })),
+	/**  Sends what was typed. */
+	terminalWrite: (number: number, text: string) => typedError<null, CommandError>(__TAURI_INVOKE("terminal_write", { number, text })),
+	/**  Tells the size of the screen. */
+	terminalResize: (number: number, size: ScreenSizeView) => __TAURI_INVOKE<void>("terminal_resize", { number, size }),
+	/**  Says how many bytes in all have been shown. */
+	terminalAck: (number: number, total: number) => __TAURI_INVOKE<void>("terminal_ack", { number, total }),
+	/**  Hangs up. */
+	terminalClose: (number: number) => __TAURI_INVOKE<void>("terminal_close", { number }),
 	/**  Connects an account, when its token works. */
 	accountConnect: (provider: ProviderView, name: string, token: SecretText) => typedError<ConnectedView, CommandError>(__TAURI_INVOKE("account_connect", { provider, name, token })),
 	/**  Asks the provider again what an account's token is. */
@@ -132,6 +185,10 @@ export const commands = {
 	domainPlanRemove: (domainId: DomainId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("domain_plan_remove", { domainId })),
 	/**  Looks at a name from outside. */
 	domainVisit: (domainId: DomainId, path: string) => typedError<DomainVisitView, CommandError>(__TAURI_INVOKE("domain_visit", { domainId, path })),
+	/**  Lets somebody choose a file that is there; none when they change their mind. */
+	filePick: (title: string) => __TAURI_INVOKE<string | null>("file_pick", { title }),
+	/**  Lets somebody say where a file shall be written; none when they change their mind. */
+	filePlace: (title: string, name: string) => __TAURI_INVOKE<string | null>("file_place", { title, name }),
 	/**  Whether the practice cloud runs. */
 	practiceStatus: () => typedError<PracticeView, CommandError>(__TAURI_INVOKE("practice_status")),
 	/**  Starts it, or joins a start that is under way; `said` gets a line for each thing that happens. */
@@ -217,6 +274,20 @@ export type BadDayView =
 "busy" | 
 /**  The clouds cannot be reached. */
 "gone";
+
+/**  A base snapshot, as we keep it. */
+export type BaseSnapshotView = {
+	/**  Id. */
+	id: SnapshotId,
+	/**  The account that keeps it. */
+	account_id: ProviderAccountId,
+	/**  The provider's id of it. */
+	provider_ref: string,
+	/**  Hash of the recipe by which it was made; outdated when it is not today's. */
+	recipe_hash: string,
+	/**  When it was made, RFC 3339. */
+	created_at: string,
+};
 
 /**  A value before and after. */
 export type BeforeAfterView = {
@@ -310,6 +381,32 @@ export type ConnectedView = {
 	receipt: ReceiptView,
 	/**  What the token turned out to be. */
 	report: TokenReportView,
+};
+
+/**  A service's container on a server. */
+export type ContainerView = {
+	/**  Docker's name of it; none when there is none. */
+	name: string | null,
+	/**  Name of the project. */
+	project: string,
+	/**  Name of the environment. */
+	environment: string,
+	/**  Name of the service. */
+	service: string,
+	/**  How it is. */
+	health: HealthView,
+	/**  Its image, by tag. */
+	image: string | null,
+	/**  Restarts since it was deployed. */
+	restarts: number,
+	/**  Names it answers for. */
+	hosts: string[],
+	/**  Memory in use, bytes. */
+	memory_bytes: number | null,
+	/**  How much of one processor it used since the last look, in hundredths of a percent. */
+	processor_bp: number | null,
+	/**  How many releases can be rolled back to. */
+	kept: number,
 };
 
 /**  Where everything is kept on this machine. */
@@ -413,6 +510,12 @@ export type DeskView = {
 	domains: DomainView[],
 	/**  All certificates. */
 	certificates: CertificateView[],
+	/**  All servers. */
+	servers: ServerView[],
+	/**  All base snapshots. */
+	base_snapshots: BaseSnapshotView[],
+	/**  Hash of today's recipe: a server or base snapshot of another one is outdated. */
+	recipe_hash: string,
 	/**  Jobs that have not ended: queued, running, interrupted. */
 	jobs: JobView[],
 	/**  The newest deployment of each service in each environment, and the one that serves. */
@@ -535,6 +638,26 @@ export type FieldView = {
 	shown_when: ShownWhenView | null,
 };
 
+/**  A server at a moment. */
+export type FiguresView = {
+	/**  Which server. */
+	server_id: ServerId,
+	/**  When it was looked at, RFC 3339. */
+	at: string,
+	/**  How its machine was; none when it did not answer. */
+	machine: MachineFiguresView | null,
+	/**  Why it did not answer. */
+	failure: CommandError | null,
+};
+
+/**  The firewall before a server at its provider. */
+export type FirewallView = {
+	/**  Its name. */
+	name: string,
+	/**  TCP ports open to everybody; the rest is dropped. */
+	open_tcp_ports: number[],
+};
+
 /**  Every form there is. */
 export type FormKindView = 
 /**  A new project. */
@@ -580,6 +703,16 @@ export type HealthView =
 "unhealthy" | 
 /**  It does not run. */
 "stopped";
+
+/**  A host key as a server showed it, not yet trusted. */
+export type HostKeyView = {
+	/**  The key, to be given back when it was confirmed. */
+	key: string,
+	/**  `SHA256:…`, to be compared with what the server's owner sees. */
+	fingerprint: string,
+	/**  The public key that has to be among the server's authorized keys. */
+	login_key: string,
+};
 
 /**  What an import would change. */
 export type ImportChangeView = 
@@ -657,6 +790,19 @@ export type JobView = {
 	finished_at: string | null,
 };
 
+/**  Which of a server's own logs. */
+export type JournalView = 
+/**  Everything that the system writes down. */
+"system" | 
+/**  The agent. */
+"agent" | 
+/**  Docker. */
+"docker" | 
+/**  nginx: requests. */
+"requests" | 
+/**  nginx: errors. */
+"errors";
+
 /**  The public half of a key pair. */
 export type KeyView = {
 	/**  Id. */
@@ -689,6 +835,82 @@ export type LiveLogNews = {
 	ended: boolean,
 	/**  Why it ended, when that was no ordinary end. */
 	failure: CommandError | null,
+};
+
+/**  What would be lost with a server. */
+export type LossesView = {
+	/**  The name that has to be typed. */
+	name: string,
+	/**  Whether a rented machine goes with its disk; otherwise the server is only forgotten. */
+	is_machine: boolean,
+	/**  Whether its disk can be kept as a snapshot first. */
+	can_snapshot: boolean,
+	/**  Whether the typed name has to go along as a force. */
+	takes_force: boolean,
+	/**  What is not paid any more, cents of US dollars a month. */
+	price_cents_month: number | null,
+	/**  Services that run nowhere afterwards. */
+	services: string[],
+	/**  Services that go on elsewhere. */
+	services_elsewhere: string[],
+	/**  Volumes on it. */
+	volumes: string[],
+	/**  Names that nothing answers for afterwards. */
+	domains: string[],
+	/**  The reserved address that is given back. */
+	reserved_ip: string | null,
+};
+
+/**  A machine at a moment. */
+export type MachineFiguresView = {
+	/**  Processors. */
+	cpus: number,
+	/**  How busy they all were since the last look, in hundredths of a percent. */
+	processor_bp: number | null,
+	/**  Load over one minute, in hundredths. */
+	load_centi: number,
+	/**  Memory, bytes. */
+	memory_bytes: number,
+	/**  Memory that could be used, bytes. */
+	memory_available_bytes: number,
+	/**  Disk, bytes. */
+	disk_bytes: number,
+	/**  Free of it, bytes. */
+	disk_free_bytes: number,
+	/**  Since boot, ms. */
+	uptime_ms: number,
+	/**  Architecture as Docker names it. */
+	architecture: string,
+	/**  Version of its Docker engine; empty when it does not answer. */
+	docker_version: string,
+	/**  Version of its agent. */
+	agent_version: string,
+	/**  The agent's own memory, bytes. */
+	agent_memory_bytes: number,
+	/**  Whether its agent is the one that comes with this program. */
+	agent_current: boolean,
+};
+
+/**  A machine of an account. */
+export type MachineView = {
+	/**  Its name at the provider. */
+	name: string,
+	/**  The provider's id of it. */
+	provider_ref: string,
+	/**  Its public address. */
+	address: string | null,
+	/**  Its status in the provider's words. */
+	status: string,
+	/**  Region slug. */
+	region: string,
+	/**  Size slug. */
+	size: string,
+	/**  Price a month, cents of US dollars. */
+	price_cents_month: number,
+	/**  Our record of it. */
+	server_id: ServerId | null,
+	/**  Whether it may be deployed to; others are locked. */
+	deployable: boolean,
 };
 
 /**  How much may move. */
@@ -818,6 +1040,14 @@ export type ProviderView =
 /**  Answers for names. */
 "cloudflare";
 
+/**  What a clean-up frees, or has freed. */
+export type PrunedView = {
+	/**  Tags of the images. */
+	tags: string[],
+	/**  Bytes. */
+	freed_bytes: number,
+};
+
 /**
  *  The answer of every command that writes: what it was about, and the last change that belongs to
  *  it. The change itself comes as every change comes.
@@ -897,6 +1127,10 @@ export type RowView =
 { noun: "domain"; now?: DomainView | null } | 
 /**  A certificate. */
 { noun: "certificate"; now?: CertificateView | null } | 
+/**  A server. */
+{ noun: "server"; now?: ServerView | null } | 
+/**  A base snapshot. */
+{ noun: "base_snapshot"; now?: BaseSnapshotView | null } | 
 /**  A job. */
 { noun: "job"; now?: JobView | null } | 
 /**  A deployment. */
@@ -910,6 +1144,14 @@ export type RunningJob = {
 	id: JobId,
 	/**  What it does. */
 	title: string,
+};
+
+/**  What runs on a server at a moment, or why that cannot be told. */
+export type RunningView = {
+	/**  The containers of its services. */
+	containers: ContainerView[],
+	/**  Why it did not answer. */
+	failure: CommandError | null,
 };
 
 /**  A line of the sample that was changed. */
@@ -950,6 +1192,17 @@ export type SavedView = {
 	bytes: number,
 };
 
+/**  Bytes for a screen, which travel as they are: the page gets an `ArrayBuffer`. */
+export type ScreenBytes = unknown;
+
+/**  Size of a terminal's screen, in characters. */
+export type ScreenSizeView = {
+	/**  Width. */
+	columns: number,
+	/**  Height. */
+	rows: number,
+};
+
 /**  A secret that somebody typed: it can be read from a page, and is neither printed nor told back. */
 export type SecretText = string;
 
@@ -978,6 +1231,45 @@ export type ServerHealthView = {
 };
 
 export type ServerId = string;
+
+/**  Where a server stands. */
+export type ServerStateView = 
+/**  A job is creating it. */
+"provisioning" | 
+/**  It can be deployed to. */
+"ready" | 
+/**  It is switched off. */
+"off" | 
+/**  It was destroyed. */
+"destroyed";
+
+/**  A machine reached by SSH. */
+export type ServerView = {
+	/**  Id. */
+	id: ServerId,
+	/**  Unique among servers. */
+	name: string,
+	/**  The account that pays for it; none for one that was added. */
+	account_id: ProviderAccountId | null,
+	/**  The provider's id of it. */
+	provider_ref: string | null,
+	/**  Region slug. */
+	region: string | null,
+	/**  Size slug. */
+	size: string | null,
+	/**  Price a month, cents of US dollars. */
+	price_cents_month: number | null,
+	/**  How SSH reaches it; none until it has an address. */
+	ssh: SshView | null,
+	/**  The reserved address that points at it besides its own. */
+	reserved_ip: string | null,
+	/**  Where it stands. */
+	state: ServerStateView,
+	/**  Hash of the recipe by which it was prepared. */
+	recipe_hash: string | null,
+	/**  When it was created, RFC 3339. */
+	created_at: string,
+};
 
 /**  How a service is on one server. */
 export type ServiceHealthView = {
@@ -1035,7 +1327,53 @@ export type ShownWhenView = {
 	values: string[],
 };
 
+export type SnapshotId = string;
+
+/**  A disk image at its provider. */
+export type SnapshotView = {
+	/**  The provider's id. */
+	id: string,
+	/**  Its name. */
+	name: string,
+	/**  Region slugs where it can be used. */
+	regions: string[],
+	/**  Smallest disk, GiB. */
+	min_disk_gib: number,
+	/**  Size, bytes. */
+	size_bytes: number,
+	/**  When it was taken, RFC 3339. */
+	created_at: string,
+	/**  Our record of it, for a base snapshot. */
+	base_id: SnapshotId | null,
+	/**  Whether it is a base snapshot of another recipe than today's. */
+	outdated: boolean,
+};
+
 export type SshKeyId = string;
+
+/**  How SSH reaches a server. */
+export type SshView = {
+	/**  IP address or DNS name. */
+	host: string,
+	/**  TCP port. */
+	port: number,
+	/**  Login. */
+	user: string,
+	/**  `SHA256:…` of the pinned host key. */
+	fingerprint: string,
+	/**  The proxy on the way there. */
+	proxy: string | null,
+};
+
+/**  How a terminal ended. It is told when the last bytes have been sent, and may overtake them. */
+export type TerminalEndView = {
+	/**  How many bytes were sent in all. */
+	bytes: number,
+	/**  Exit status of the shell; none when it was ended otherwise. */
+	status: number | null,
+	/**  Why the connection was lost. */
+	failure: CommandError | null,
+};
 
 /**  Dark or light. */
 export type ThemeView = 
