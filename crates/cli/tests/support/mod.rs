@@ -6,7 +6,10 @@ pub mod witness;
 
 use plimsoll_domain::Secret;
 use plimsoll_engine::{Engine, Patience};
-use plimsoll_lab::practice::{self, Running};
+use plimsoll_lab::{
+    api::Credentials,
+    practice::{self, Running},
+};
 use serde_json::Value;
 use std::{
     fs,
@@ -296,26 +299,63 @@ impl Desk {
         self.control("POST", &format!("/droplets/{droplet}/fault"), Some(fault));
     }
 
+    /// Asks DigitalOcean's API as somebody else would; `path` goes below `/v2`. Answers `null` to
+    /// an empty answer.
+    pub fn ocean(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let running = self.running();
+        let token = Credentials::read(&running.api).unwrap().digitalocean_token;
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--fail-with-body", "--cacert"])
+            .arg(&running.ca)
+            .args(["--request", method])
+            .args(["--header", &format!("authorization: Bearer {token}")])
+            .arg(format!("{}/v2{path}", running.digitalocean_url));
+        if let Some(body) = body {
+            curl.args(["--header", "content-type: application/json"])
+                .args(["--data", &body.to_string()]);
+        }
+        let ran = Ran::of(curl.output().unwrap());
+        assert_eq!(
+            ran.status, 0,
+            "{method} {path}: {}{}",
+            ran.stdout, ran.stderr
+        );
+        match ran.stdout.as_str() {
+            "" => Value::Null,
+            _ => ran.json(),
+        }
+    }
+
+    /// Calls the Docker of the practice cloud.
+    fn docker(&self, arguments: &[&str]) -> String {
+        let output = Command::new("docker")
+            .args(["-H", &self.running().engine_endpoint])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let ran = Ran::of(output);
+        assert_eq!(ran.status, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    fn container(&self, droplet: &str) -> String {
+        let names = self.docker(&["ps", "--format", "{{.Names}}"]);
+        let suffix = format!("-droplet-{droplet}");
+        let name = names.lines().find(|name| name.ends_with(&suffix));
+        name.unwrap_or_else(|| panic!("droplet {droplet} does not run"))
+            .to_owned()
+    }
+
     /// Runs a command inside a droplet, past every network.
     pub fn inside(&self, droplet: &str, command: &[&str]) -> String {
-        let running = self.running();
-        let docker = |arguments: &[&str]| {
-            let output = Command::new("docker")
-                .args(["-H", &running.engine_endpoint])
-                .args(arguments)
-                .output()
-                .unwrap();
-            let ran = Ran::of(output);
-            assert_eq!(ran.status, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
-            ran.stdout
-        };
-        let names = docker(&["ps", "--format", "{{.Names}}"]);
-        let suffix = format!("-droplet-{droplet}");
-        let name = names
-            .lines()
-            .find(|name| name.ends_with(&suffix))
-            .unwrap_or_else(|| panic!("droplet {droplet} does not run"));
-        docker(&[&["exec", name], command].concat())
+        let name = self.container(droplet);
+        self.docker(&[&["exec", &name], command].concat())
+    }
+
+    /// Puts a file of this machine into a droplet.
+    pub fn put(&self, droplet: &str, from: &Path, to: &str) {
+        let to = format!("{}:{to}", self.container(droplet));
+        self.docker(&["cp", from.to_str().unwrap(), &to]);
     }
 
     /// The same desk's engine in this process, with less patience than people have.
@@ -324,6 +364,7 @@ impl Desk {
             home: Some(self.home()),
             ask_passphrase: Some(Box::new(|| Ok(Secret::new("correct horse")))),
             patience,
+            ..Default::default()
         };
         plimsoll_adapters::desktop(settings).await.unwrap()
     }
