@@ -128,7 +128,7 @@ pub fn read_amount(text: &str, per: u64) -> Result<u64, &'static str> {
         digits.parse().map_err(|_| too_fine)?
     };
     let scaled = fraction * u128::from(per);
-    if scaled % scale != 0 {
+    if !scaled.is_multiple_of(scale) {
         return Err(too_fine);
     }
     u128::from(whole)
