@@ -1,6 +1,6 @@
 //! The one window: where it may go, which is nowhere; how it is closed while something runs.
 
-use crate::{activity::Activity, desk::Desk, tray::Tray, views::CloseAsked};
+use crate::{activity::Activity, desk::Desk, locale, tray::Tray, views::CloseAsked};
 use tauri::{
     AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent,
     plugin::{Builder, TauriPlugin},
@@ -23,6 +23,7 @@ pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
         .inner_size(1280.0, 800.0)
         .min_inner_size(1024.0, 700.0)
         .background_color(NIGHT)
+        .initialization_script(locale::GUARD)
         .on_navigation(is_ours)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .devtools(cfg!(debug_assertions))

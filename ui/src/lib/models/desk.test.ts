@@ -5,22 +5,11 @@ import type { DeskStateView, DeskView } from '$ipc';
 import { desk } from './desk.svelte';
 import { projects } from './project.svelte';
 
-const empty = {
-	seq: 1,
-	notices: [],
-	start_path: null,
-	projects: [],
-	environments: [],
-	services: [],
-	accounts: [],
-	keys: [],
-	domains: [],
-	certificates: [],
-	jobs: [],
-	deployments: [],
-	releases: [],
-	servers: []
-} as unknown as DeskView;
+/** A desk on which there is nothing but this: rows of every other noun are none. */
+const holding = (some: Partial<DeskView>): DeskView =>
+	new Proxy({ seq: 1, start_path: null, ...some } as DeskView, {
+		get: (view, name) => (name in view ? Reflect.get(view, name) : [])
+	});
 
 const project = (name: string) => ({ id: name, name, created_at: '2026-11-21T09:00:00.000Z' });
 
@@ -28,7 +17,7 @@ afterEach(() => clearMocks());
 
 test('what was opened anew behind the page is loaded anew, and a locked keychain waits', async () => {
 	let state: DeskStateView = { state: 'open' };
-	let loaded = { ...empty, projects: [project('old')] } as DeskView;
+	let loaded = holding({ projects: [project('old')] });
 	mockIPC(
 		(command) => {
 			if (command === 'desk_state') return state;
@@ -44,7 +33,7 @@ test('what was opened anew behind the page is loaded anew, and a locked keychain
 	expect(desk.phase).toBe('open');
 	expect(projects.all.map((row) => row.name)).toEqual(['old']);
 
-	loaded = { ...empty, projects: [project('restored')] } as DeskView;
+	loaded = holding({ projects: [project('restored')] });
 	await became({ state: 'opening', asking_keychain: false });
 	await vi.waitFor(() => expect(projects.all.map((row) => row.name)).toEqual(['restored']));
 
