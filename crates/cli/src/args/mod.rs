@@ -1,6 +1,7 @@
 //! The grammar of `plimsoll`: a noun, then a verb.
 
 mod account;
+mod data;
 mod domain;
 mod practice;
 mod project;
@@ -8,6 +9,7 @@ mod server;
 mod work;
 
 pub use account::*;
+pub use data::*;
 pub use domain::*;
 pub use practice::*;
 pub use project::*;
@@ -95,6 +97,9 @@ pub enum Noun {
     /// Who did what, and when.
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// Everything that is kept on this machine: taken along, brought back.
+    #[command(subcommand)]
+    Data(DataVerb),
     /// Completions for a shell, to be sourced by it.
     Completions {
         /// Which shell.

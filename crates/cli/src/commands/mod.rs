@@ -2,6 +2,7 @@
 
 mod account;
 mod configuration;
+mod data;
 mod domain;
 mod practice;
 mod project;
@@ -52,6 +53,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         Noun::Status(arguments) => work::status(arguments, &desk).await,
         Noun::Job(verb) => work::jobs(verb, &desk).await,
         Noun::Audit(verb) => work::audit(verb, &desk).await,
+        Noun::Data(verb) => data::run(verb, &desk).await,
         Noun::Domain(verb) => domain::run(verb, &desk).await,
     }
 }

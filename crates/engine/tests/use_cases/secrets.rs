@@ -142,3 +142,44 @@ async fn a_secret_that_an_application_prints_is_shown_to_nobody() {
         "{shown}"
     );
 }
+
+#[tokio::test]
+async fn diagnostics_tell_no_secret_not_even_one_that_a_log_holds() {
+    let mut world = World::new().await;
+    let ids = world.servers(&["web-1"]).await;
+    let spot = world.service(ids, Default::default()).await;
+    let key = VariableName::parse("PASSWORD").unwrap();
+    let value = Secret::new(CANARY);
+    world
+        .engine
+        .set_secret(spot.environment, spot.service, key, value)
+        .await
+        .unwrap();
+    world.deploy(spot).await;
+    // The next process has never heard of it.
+    world.reopen().await;
+    let log = format!("the application said {CANARY}\n");
+    let told = world
+        .engine
+        .diagnostics(vec![("window.log".to_owned(), log)])
+        .await
+        .unwrap();
+    let names: Vec<&str> = told.files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["about.json", "settings.json", "jobs.json", "window.log"]
+    );
+    let kept = world.engine.everything().await.unwrap().entries;
+    for (name, text) in &told.files {
+        assert!(!text.contains(CANARY), "{name}: {text}");
+        for secret in kept.values() {
+            assert!(!text.contains(secret.expose()), "{name}: {text}");
+        }
+    }
+    let about = &told.files[0].1;
+    assert!(
+        about.contains("\"all_secrets_were_known_to_the_redactor\": true"),
+        "{about}"
+    );
+    assert!(told.files[2].1.contains("Deploy"), "{}", told.files[2].1);
+}
