@@ -6,6 +6,7 @@ mod demo;
 mod practice;
 mod run;
 mod setup;
+mod shots;
 mod test;
 mod window;
 
@@ -26,6 +27,8 @@ cargo xtask bundle        a package to install, below target/dist/bundle
   --check                 installed here, started, and removed again
 cargo xtask latest FOLDER VERSION URL
                           latest.json for the signed packages of a folder
+cargo xtask shots [NAME]  a picture of every screen in every state, below target/shots
+cargo xtask axe [NAME]    every screen gone over for accessibility
 cargo xtask setup         only install and build what is missing";
 
 fn main() -> ExitCode {
@@ -53,6 +56,10 @@ fn act(arguments: &[String]) -> Done {
         Some(("bundle", [])) => bundle::bundle(false),
         Some(("bundle", [check])) if check == "--check" => bundle::bundle(true),
         Some(("latest", [folder, version, url])) => bundle::latest(Path::new(folder), version, url),
+        Some(("shots", [])) => shots::shots(None),
+        Some(("shots", [name])) => shots::shots(Some(name)),
+        Some(("axe", [])) => shots::axe(None),
+        Some(("axe", [name])) => shots::axe(Some(name)),
         Some(("setup", [])) => set_up(),
         _ => Err(Trouble(USAGE.to_owned())),
     }
