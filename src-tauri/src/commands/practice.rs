@@ -35,11 +35,21 @@ pub async fn practice_start(
     Ok(practice.start(say).await?.into())
 }
 
-/// Stops it, and with `wipe` removes everything in it.
+/// Stops it. Everything in it stays for the next start.
 #[tauri::command]
 #[specta::specta]
-pub async fn practice_stop(wipe: bool) -> Result<(), CommandError> {
-    practice::stop(wipe).await
+pub async fn practice_stop() -> Result<(), CommandError> {
+    practice::stop(false).await
+}
+
+/// Stops it and removes everything in it, and everything that is known of it.
+#[tauri::command]
+#[specta::specta]
+pub async fn practice_wipe(desk: State<'_, Desk>) -> Result<(), CommandError> {
+    let engine = desk.engine().await?;
+    // Forgotten first: that is refused while something runs there.
+    engine.forget_practice().await?;
+    practice::stop(true).await
 }
 
 /// Connects both of its accounts, or brings them up to date.

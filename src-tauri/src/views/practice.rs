@@ -31,6 +31,8 @@ pub struct PracticeRunningView {
     pub engine: String,
     /// Where its names lead, ports 80 and 443.
     pub edge: String,
+    /// Certificate of the authority that its names are signed by.
+    pub authority: String,
     /// Its folder.
     pub folder: String,
 }
@@ -41,6 +43,7 @@ impl From<Running> for PracticeRunningView {
             url: running.digitalocean_url,
             engine: running.engine_endpoint,
             edge: running.edge.to_string(),
+            authority: running.ca.display().to_string(),
             folder: running.state.display().to_string(),
         }
     }

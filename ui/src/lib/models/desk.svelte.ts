@@ -13,6 +13,7 @@ import { deployments, releases } from './deployment.svelte';
 import { certificates, domains } from './domain.svelte';
 import { place } from './place.svelte';
 import { configurations, environments, projects, services, variables } from './project.svelte';
+import { baseSnapshots, servers } from './server.svelte';
 
 type Phase = DeskStateView['state'];
 
@@ -72,6 +73,9 @@ class Desk {
 			keys.fill(view.keys);
 			domains.fill(view.domains);
 			certificates.fill(view.certificates);
+			servers.fill(view.servers);
+			baseSnapshots.fill(view.base_snapshots);
+			baseSnapshots.recipe = view.recipe_hash;
 			this.notices = view.notices;
 			this.#seq = view.seq;
 			const early = this.#early;
@@ -137,6 +141,12 @@ class Desk {
 					break;
 				case 'domain':
 					domains.apply(id, row.now);
+					break;
+				case 'server':
+					servers.apply(id, row.now);
+					break;
+				case 'base_snapshot':
+					baseSnapshots.apply(id, row.now);
 					break;
 				case 'certificate':
 					certificates.apply(id, row.now);
