@@ -10,6 +10,7 @@
 mod audit;
 mod backup;
 mod change;
+mod content;
 mod deployment;
 mod error;
 mod job;
@@ -31,7 +32,7 @@ pub use error::{Result, StoreError};
 pub use job::{JobFilter, StepRef};
 pub use lease::{Blocker, Lease, Registration};
 pub use local::Manifest;
-pub use log::{LogLine, LogPolicy, NewLine};
+pub use log::{LogLine, LogPolicy, LogSize, NewLine};
 pub use open::{Opening, Store};
 pub use page::{Page, Slice};
 pub use table::Noun;

@@ -18,7 +18,7 @@ pub struct LogPolicy {
 impl Default for LogPolicy {
     fn default() -> Self {
         Self {
-            lines_of_job: 20_000,
+            lines_of_job: 1_000_000,
             days: 90,
         }
     }
@@ -40,6 +40,18 @@ pub struct LogLine {
     /// The line, without its end.
     pub text: String,
 }
+
+/// Which lines of a log there are, by their numbers from 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSize {
+    /// The oldest line that is kept.
+    pub first: u64,
+    /// Lines that were logged.
+    pub total: u64,
+}
+
+/// Lines that are searched in one question, so that none takes long.
+const SEARCHED: i64 = 50_000;
 
 /// A line that is not yet in the log. Whoever makes one has cleaned it of secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +77,11 @@ impl Store {
         let mut write = self.write().await?;
         for line in lines {
             sqlx::query(
-                "INSERT INTO log_lines (job_id, seq, step, at, stream, text) VALUES (?1, \
+                "INSERT INTO log_lines (job_id, seq, step, at, stream, text, place) VALUES (?1, \
                  (SELECT coalesce(max(seq), 0) + 1 FROM log_lines WHERE job_id = ?1), \
-                 ?2, ?3, ?4, ?5)",
+                 ?2, ?3, ?4, ?5, \
+                 (SELECT coalesce(max(place), -1) + 1 FROM log_lines \
+                  WHERE job_id = ?1 AND step = ?2))",
             )
             .bind(line.job_id.to_string())
             .bind(line.step)
@@ -138,6 +152,119 @@ impl Store {
         Ok(found)
     }
 
+    /// Which lines there are of a job, or of one of its steps.
+    pub async fn log_size(&self, job: JobId, step: Option<u32>) -> Result<LogSize> {
+        let sql = match step {
+            None => {
+                "SELECT (SELECT min(seq) - 1 FROM log_lines WHERE job_id = ?1), \
+                 (SELECT max(seq) FROM log_lines WHERE job_id = ?1)"
+            }
+            Some(_) => {
+                "SELECT (SELECT min(place) FROM log_lines WHERE job_id = ?1 AND step = ?2), \
+                 (SELECT max(place) + 1 FROM log_lines WHERE job_id = ?1 AND step = ?2)"
+            }
+        };
+        let (first, total): (Option<i64>, Option<i64>) = sqlx::query_as(sql)
+            .bind(job.to_string())
+            .bind(step)
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map_err(doing("measure a log"))?;
+        Ok(LogSize {
+            first: natural(first),
+            total: natural(total),
+        })
+    }
+
+    /// Up to `count` lines of a job, or of one of its steps, from the number `from` on.
+    pub async fn log_window(
+        &self,
+        job: JobId,
+        step: Option<u32>,
+        from: u64,
+        count: u32,
+    ) -> Result<Vec<LogLine>> {
+        let sql = match step {
+            None => "SELECT * FROM log_lines WHERE job_id = ?1 AND seq > ?3 ORDER BY seq LIMIT ?4",
+            Some(_) => {
+                "SELECT * FROM log_lines WHERE job_id = ?1 AND step = ?2 AND place >= ?3 \
+                 ORDER BY place LIMIT ?4"
+            }
+        };
+        let rows = sqlx::query(sql)
+            .bind(job.to_string())
+            .bind(step)
+            .bind(whole(from))
+            .bind(count)
+            .fetch_all(&mut *self.reader().await?)
+            .await
+            .map_err(doing("read a log"))?;
+        lines(&rows)
+    }
+
+    /// The number of the nearest line that contains a text, whatever the case of its ASCII letters;
+    /// the line `from` included.
+    pub async fn log_search(
+        &self,
+        job: JobId,
+        step: Option<u32>,
+        text: &str,
+        from: u64,
+        older: bool,
+    ) -> Result<Option<u64>> {
+        let size = self.log_size(job, step).await?;
+        if size.total == 0 {
+            return Ok(None);
+        }
+        let (lowest, highest) = (whole(size.first), whole(size.total) - 1);
+        let pattern = containing(text);
+        let sql = match (step, older) {
+            (None, false) => {
+                "SELECT seq - 1 FROM log_lines WHERE job_id = ?1 AND seq BETWEEN ?3 + 1 AND ?4 + 1 \
+                 AND text LIKE ?5 ESCAPE '\\' ORDER BY seq LIMIT 1"
+            }
+            (None, true) => {
+                "SELECT seq - 1 FROM log_lines WHERE job_id = ?1 AND seq BETWEEN ?3 + 1 AND ?4 + 1 \
+                 AND text LIKE ?5 ESCAPE '\\' ORDER BY seq DESC LIMIT 1"
+            }
+            (Some(_), false) => {
+                "SELECT place FROM log_lines WHERE job_id = ?1 AND step = ?2 \
+                 AND place BETWEEN ?3 AND ?4 \
+                 AND text LIKE ?5 ESCAPE '\\' ORDER BY place LIMIT 1"
+            }
+            (Some(_), true) => {
+                "SELECT place FROM log_lines WHERE job_id = ?1 AND step = ?2 \
+                 AND place BETWEEN ?3 AND ?4 \
+                 AND text LIKE ?5 ESCAPE '\\' ORDER BY place DESC LIMIT 1"
+            }
+        };
+        let mut at = whole(from).min(highest);
+        if !older {
+            at = whole(from).max(lowest);
+        }
+        while (lowest..=highest).contains(&at) {
+            let (low, high) = if older {
+                (at.saturating_sub(SEARCHED - 1).max(lowest), at)
+            } else {
+                (at, at.saturating_add(SEARCHED - 1).min(highest))
+            };
+            let found: Option<i64> = sqlx::query_scalar(sql)
+                .bind(job.to_string())
+                .bind(step)
+                .bind(low)
+                .bind(high)
+                .bind(&pattern)
+                .fetch_optional(&mut *self.reader().await?)
+                .await
+                .map_err(doing("search a log"))?;
+            if found.is_some() {
+                return Ok(found.map(|found| natural(Some(found))));
+            }
+            at = if older { low - 1 } else { high + 1 };
+        }
+        Ok(None)
+    }
+
     /// Drops logs of jobs that ended long ago; answers how many lines went.
     pub async fn prune_logs(&self, policy: &LogPolicy) -> Result<u64> {
         let limit = self.now().plus_ms(-policy.days * 24 * 3_600_000);
@@ -151,6 +278,28 @@ impl Store {
         .map_err(doing("drop old logs"))?;
         Ok(done.rows_affected())
     }
+}
+
+/// A pattern for what contains a text.
+pub(crate) fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+fn natural(number: Option<i64>) -> u64 {
+    number.map_or(0, |number| u64::try_from(number).unwrap_or(0))
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX - 1)
 }
 
 fn lines(rows: &[SqliteRow]) -> Result<Vec<LogLine>> {

@@ -23,6 +23,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "reserved addresses",
         sql: include_str!("../../../migrations/sqlite/0002_reserved_addresses.sql"),
     },
+    Migration {
+        version: 3,
+        name: "log places",
+        sql: include_str!("../../../migrations/sqlite/0003_log_places.sql"),
+    },
 ];
 
 /// The version that a migrated database has.
@@ -90,7 +95,8 @@ async fn apply_after(
     now: Timestamp,
 ) -> Result<()> {
     for migration in migrations.iter().filter(|known| known.version > found) {
-        if migration.version > 1 {
+        // There is nothing to lose in a database that was just made.
+        if found > 0 {
             let why = format!("before-migration-{}", migration.version);
             backup::back_up(connection, backups, now, &why).await?;
         }
@@ -148,12 +154,12 @@ mod tests {
     /// Two migrations that may follow.
     const LATER: &[Migration] = &[
         Migration {
-            version: 3,
+            version: 4,
             name: "colours",
             sql: "ALTER TABLE projects ADD COLUMN colour TEXT; UPDATE projects SET colour = 'red'",
         },
         Migration {
-            version: 4,
+            version: 5,
             name: "mistake",
             sql: "DELETE FROM projects; INSERT INTO nowhere VALUES (1)",
         },
@@ -177,7 +183,7 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        let answer = apply_after(&mut connection, 2, LATER, &backups, now).await;
+        let answer = apply_after(&mut connection, 3, LATER, &backups, now).await;
         assert!(matches!(
             answer,
             Err(StoreError::Database {
@@ -185,7 +191,7 @@ mod tests {
                 ..
             })
         ));
-        assert_eq!(version(&mut connection).await.unwrap(), 3);
+        assert_eq!(version(&mut connection).await.unwrap(), 4);
         let left: String = sqlx::query_scalar("SELECT group_concat(colour) FROM projects")
             .fetch_one(&mut connection)
             .await
@@ -209,11 +215,11 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        apply_after(&mut connection, 2, &LATER[..1], &backups, now)
+        apply_after(&mut connection, 3, &LATER[..1], &backups, now)
             .await
             .unwrap();
         let backup = backup::list(&backups).unwrap().swap_remove(0);
-        assert!(backup.to_string_lossy().ends_with("before-migration-3.db"));
+        assert!(backup.to_string_lossy().ends_with("before-migration-4.db"));
         let restored = tempfile::tempdir().unwrap();
         std::fs::copy(backup, restored.path().join("plimsoll.db")).unwrap();
         let store = open(restored.path()).await;

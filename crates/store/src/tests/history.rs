@@ -90,6 +90,29 @@ async fn ten_thousand_deployments_are_paged_by_an_index() {
         }
         assert_eq!(seen.len(), expected as usize, "{filter:?}");
         assert!(seen.is_sorted_by(|newer, older| newer.id > older.id));
+        let ids = store.deployment_ids(&filter).await.unwrap();
+        assert!(
+            ids.iter().eq(seen.iter().map(|deployment| &deployment.id)),
+            "{filter:?}: any part of the list is what paging to it would have shown"
+        );
+    }
+    for (text, expected) in [
+        ("SERVICE-0", MANY),
+        ("project-0", MANY),
+        ("nowhere", 0),
+        ("100%", 0),
+    ] {
+        let filter = DeploymentFilter {
+            text: Some(text.into()),
+            ..DeploymentFilter::default()
+        };
+        let ids = store.deployment_ids(&filter).await.unwrap();
+        assert_eq!(ids.len(), expected as usize, "{text}");
+        let page = store
+            .deployments(&filter, &Page::first(MANY))
+            .await
+            .unwrap();
+        assert_eq!(page.items.len(), ids.len());
     }
 }
 

@@ -215,3 +215,98 @@ async fn logs_of_jobs_that_ended_long_ago_go() {
         .unwrap();
     assert_eq!(store.prune_logs(&LogPolicy::default()).await.unwrap(), 1);
 }
+
+async fn logged(store: &crate::Store, count: u32, steps: u32) -> Job {
+    let job = job(1, "web");
+    enqueue(store, &job).await.unwrap();
+    let policy = LogPolicy::default();
+    let numbers: Vec<u32> = (0..count).collect();
+    for batch in numbers.chunks(5_000) {
+        let lines: Vec<NewLine> = batch
+            .iter()
+            .map(|n| NewLine {
+                job_id: job.id,
+                step: n % steps,
+                at: at(*n),
+                stream: "build".into(),
+                text: format!("Line {n} of 100%_done"),
+            })
+            .collect();
+        store.append_lines(&lines, &policy).await.unwrap();
+    }
+    job
+}
+
+#[tokio::test]
+async fn any_window_of_a_log_is_found_by_its_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let job = logged(&store, 900, 3).await;
+    let size = store.log_size(job.id, None).await.unwrap();
+    assert_eq!((size.first, size.total), (0, 900));
+    let size = store.log_size(job.id, Some(2)).await.unwrap();
+    assert_eq!((size.first, size.total), (0, 300));
+    let whole = store.log_window(job.id, None, 450, 2).await.unwrap();
+    assert_eq!(whole[0].text, "Line 450 of 100%_done");
+    let step = store.log_window(job.id, Some(2), 299, 5).await.unwrap();
+    assert_eq!(step.len(), 1);
+    assert_eq!(step[0].text, "Line 899 of 100%_done");
+    let none = store.log_size(job.id, Some(9)).await.unwrap();
+    assert_eq!((none.first, none.total), (0, 0));
+}
+
+#[tokio::test]
+async fn a_text_is_found_in_a_log_in_both_directions() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let job = logged(&store, 900, 3).await;
+    let search = |step, text: &'static str, from, older| {
+        let store = store.clone();
+        async move {
+            store
+                .log_search(job.id, step, text, from, older)
+                .await
+                .unwrap()
+        }
+    };
+    assert_eq!(search(None, "line 450 ", 0, false).await, Some(450));
+    assert_eq!(search(None, "line 450 ", 451, false).await, None);
+    assert_eq!(search(None, "LINE 4", 899, true).await, Some(499));
+    assert_eq!(search(Some(0), "line 450 ", 0, false).await, Some(150));
+    assert_eq!(search(Some(1), "line 450 ", 0, false).await, None);
+    assert_eq!(
+        search(None, "100%_", 5, false).await,
+        Some(5),
+        "a text, no pattern"
+    );
+    assert_eq!(search(None, "1000", 0, false).await, None);
+}
+
+/// A million lines: how long each question takes. Not part of every run; prints its figures.
+#[tokio::test]
+#[ignore = "writes a million lines"]
+async fn a_million_lines_are_read_and_searched_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let began = std::time::Instant::now();
+    let job = logged(&store, 1_000_000, 2).await;
+    eprintln!("append: {:?}", began.elapsed());
+    for (what, from) in [("begin", 0), ("middle", 250_000), ("end", 499_900)] {
+        let began = std::time::Instant::now();
+        let lines = store.log_window(job.id, Some(1), from, 200).await.unwrap();
+        eprintln!("window at the {what}: {:?}", began.elapsed());
+        assert!(!lines.is_empty());
+        assert!(began.elapsed().as_millis() < 50);
+    }
+    let began = std::time::Instant::now();
+    let size = store.log_size(job.id, Some(1)).await.unwrap();
+    eprintln!("size: {:?}", began.elapsed());
+    assert_eq!(size.total, 500_000);
+    let began = std::time::Instant::now();
+    let found = store
+        .log_search(job.id, Some(1), "line 999999 ", 0, false)
+        .await
+        .unwrap();
+    eprintln!("search through all: {:?}", began.elapsed());
+    assert_eq!(found, Some(499_999));
+}
