@@ -350,6 +350,9 @@ fn a_server_that_reboots_comes_back_with_the_old_release_or_the_new_one() {
     back("the service is healthy after a reboot");
     stage.witness.account("after a reboot", &["1"]);
     stage.settled("after a reboot");
+    the_agent_comes_back_although_the_new_one_cannot_start(&stage);
+    back("the service is healthy after a broken upgrade");
+    stage.settled("after a broken upgrade");
 
     for step in [STEPS[1], STEPS[2]] {
         let what = format!("rebooted at “{step}”");
@@ -371,4 +374,21 @@ fn a_server_that_reboots_comes_back_with_the_old_release_or_the_new_one() {
         }
     }
     stage.end();
+}
+
+/// As a power cut leaves a server in the middle of an upgrade to something that is no program.
+fn the_agent_comes_back_although_the_new_one_cannot_start(stage: &Stage) {
+    use plimsoll_protocol::install::{BINARY, NEW, PREVIOUS, UPGRADING};
+    let inside = |command: &[&str]| stage.desk.inside(&stage.droplet, command);
+    inside(&["cp", "--", BINARY, PREVIOUS]);
+    inside(&["cp", "--", "/etc/hostname", NEW]);
+    inside(&["chmod", "755", NEW]);
+    inside(&["mv", "--", NEW, BINARY]);
+    inside(&["touch", UPGRADING]);
+    stage.desk.ok(&["server", "reboot", &stage.server]);
+    eventually("the former agent is back", Duration::from_secs(60), || {
+        inside(&["sha256sum", BINARY]).split(' ').next()
+            == inside(&["sha256sum", PREVIOUS]).split(' ').next()
+    });
+    assert!(!inside(&["ls", "/var/lib/plimsoll"]).contains("upgrading"));
 }
