@@ -15,8 +15,8 @@ pub(super) async fn all(session: &Session) -> PortResult<Vec<ReservedIp>> {
 }
 
 /// Reserves an address for a droplet. It has no name of ours, so after a cut the one that was not
-/// there before and points at the droplet is the one. While it does not point there yet, sending
-/// again is safe: the provider gives a droplet no second one.
+/// there before and points at the droplet is the one. While it does not point there yet the droplet
+/// is busy, and the provider gives a busy droplet no second one.
 pub(super) async fn reserve(session: &Session, droplet_id: u64) -> PortResult<ReservedIp> {
     let before: HashSet<String> = all(session).await?.into_iter().map(|ip| ip.ip).collect();
     let call = Call::post(
@@ -34,10 +34,21 @@ pub(super) async fn reserve(session: &Session, droplet_id: u64) -> PortResult<Re
         let ours = |ip: &ReservedIp| ip.droplet_id == Some(droplet_id) && !before.contains(&ip.ip);
         Ok(all(session).await?.into_iter().find(ours))
     };
-    session
-        .create(&call, read, find)
-        .await?
-        .map_err(|answer| errors::refusal(session, &call, &answer))
+    let mut patience = actions::Patience::new(session);
+    loop {
+        let refusal = match session.create(&call, read, find).await? {
+            Ok(ip) => return Ok(ip),
+            Err(answer) => answer,
+        };
+        // What was cut off may have done it, or be about to: then its repetition is refused.
+        if let Some(ours) = find().await? {
+            return Ok(ours);
+        }
+        if !(errors::is_pending_event(&refusal) && patience.is_left()) {
+            return Err(errors::refusal(session, &call, &refusal));
+        }
+        patience.pause().await;
+    }
 }
 
 /// Points an address at a droplet, or at none, and waits until it does.
