@@ -86,7 +86,7 @@ impl Engine {
 }
 
 fn size_choice(size: &Size) -> Choice {
-    let memory = if size.memory_mib % 1_024 == 0 {
+    let memory = if size.memory_mib.is_multiple_of(1_024) {
         format!("{} GiB", size.memory_mib / 1_024)
     } else {
         format!("{} MiB", size.memory_mib)
