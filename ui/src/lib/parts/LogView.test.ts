@@ -23,6 +23,7 @@ class Made implements LogSource {
 // jsdom lays nothing out: a box of 360 pixels shows 20 lines.
 beforeEach(() => {
 	vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(360);
+	vi.spyOn(HTMLElement.prototype, 'scrollHeight', 'get').mockReturnValue(180_000);
 });
 const numbers = (box: HTMLElement): string[] =>
 	[...box.querySelectorAll('.number')].map((number) => number.textContent);
