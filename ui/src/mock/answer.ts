@@ -1,5 +1,5 @@
 /** What fixtures answer, and in which of the four states the pages are to be seen. */
-import type { CommandError, DeskView } from '$ipc';
+import type { CommandError, DeskView, FormKindView, OpenFormView } from '$ipc';
 
 type Handler = (args: Record<string, unknown>) => unknown;
 const handlers = new Map<string, Handler>();
@@ -57,6 +57,22 @@ export function fail(failure: Partial<CommandError> = {}): never {
 
 	throw refusal;
 }
+
+const forms = new Map<FormKindView, OpenFormView>();
+
+/** Registers a form as the engine opens it. */
+export function openForm(kind: FormKindView, form: OpenFormView): void {
+	forms.set(kind, form);
+}
+
+stated(
+	'form_open',
+	({ kind }) => forms.get(kind as FormKindView) ?? fail(),
+	({ kind }) => forms.get(kind as FormKindView) ?? fail()
+);
+answer('form_check', () => []);
+answer('draft_keep', () => null);
+answer('draft_forget', () => null);
 
 const rows: Partial<DeskView>[] = [];
 
