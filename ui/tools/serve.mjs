@@ -102,7 +102,10 @@ export async function eachScreen({ browser, at, size, themes, only, look }) {
 				});
 				const query = [`state=${state}`, `theme=${theme}`, screen.ask].filter(Boolean).join('&');
 				await page.goto(`${at}/?${query}#${screen.path}`);
-				await page.locator('h1').first().waitFor({ state: 'attached', timeout: 10_000 });
+				const heading = page.locator('h1').first();
+				await heading
+					.waitFor({ state: 'attached', timeout: 10_000 })
+					.catch(() => problems.push('has no heading'));
 				await page.evaluate(() => document.fonts.ready);
 				await page.waitForTimeout(350);
 				try {

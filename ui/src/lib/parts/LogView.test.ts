@@ -43,6 +43,7 @@ test('scrolling up stops following, and the lines there are asked for', async ()
 	render(LogView, { source, label: 'Build' });
 	const box = screen.getByRole('log', { name: 'Build' });
 	await waitFor(() => expect(screen.getByText('line 9999')).toBeTruthy());
+	await waitFor(() => expect(box.scrollTop).toBeGreaterThan(0));
 	box.scrollTop = 0;
 	await fireEvent.scroll(box);
 	await waitFor(() => expect(screen.getByText('line 3')).toBeTruthy());
