@@ -1,3 +1,4 @@
+import type { DeploymentKindView, HealthView, JobStatusView } from '$ipc';
 import type { Tone } from '$parts/types';
 import type { Wellness } from '$models/health.svelte';
 
@@ -20,3 +21,28 @@ export function worst(all: Wellness[]): Wellness {
 	const counted = deployed.length ? deployed : all;
 	return ORDER.find((one) => counted.includes(one)) ?? 'unknown';
 }
+
+/** How a deployment went, behind the name of its service. */
+export const OUTCOME: Record<JobStatusView, { tone: Tone; word: string; label: string }> = {
+	queued: { tone: 'quiet', word: 'waits to be deployed since', label: 'Queued' },
+	running: { tone: 'live', word: 'is being deployed since', label: 'Running' },
+	succeeded: { tone: 'good', word: 'deployed', label: 'Succeeded' },
+	failed: { tone: 'bad', word: 'failed to deploy', label: 'Failed' },
+	cancelled: { tone: 'quiet', word: 'was cancelled', label: 'Cancelled' },
+	interrupted: { tone: 'warn', word: 'was interrupted', label: 'Interrupted' }
+};
+
+/** How a service is on one server. */
+export const HEALTH: Record<HealthView, { tone: Tone; word: string }> = {
+	healthy: { tone: 'good', word: 'Healthy' },
+	starting: { tone: 'live', word: 'Starting' },
+	unhealthy: { tone: 'bad', word: 'Unhealthy' },
+	stopped: { tone: 'quiet', word: 'Stopped' }
+};
+
+/** Why a deployment happened. */
+export const KINDS: Record<DeploymentKindView, string> = {
+	deploy: 'Deployment',
+	rollback: 'Rollback',
+	reconfigure: 'Settings applied'
+};

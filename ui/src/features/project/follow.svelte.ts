@@ -1,0 +1,60 @@
+import { api, Channel, refusedFrom, type CommandError, type LiveLogNews } from '$ipc';
+import type { LogLine, LogSource } from '$parts/log';
+
+/** The log of a service while it is written. The engine keeps the lines; those in sight are asked for. */
+export class FollowedLog implements LogSource {
+	total = $state(0);
+	ended = $state(false);
+	failure = $state.raw<CommandError | null>(null);
+	#number: number | null = null;
+	#turn = 0;
+
+	/** Follows it on a server, until the returned function is called. */
+	follow(environmentId: string, serviceId: string, serverId: string): () => void {
+		const turn = ++this.#turn;
+		this.total = 0;
+		this.ended = false;
+		this.failure = null;
+		const channel = new Channel<LiveLogNews>();
+		channel.onmessage = (news) => {
+			if (turn !== this.#turn) return;
+			this.total = news.total;
+			this.ended = news.ended;
+			this.failure = news.failure;
+		};
+		api.serviceFollowLog(environmentId, serviceId, serverId, channel).then(
+			(number) => {
+				if (turn === this.#turn) this.#number = number;
+				else void api.streamStop(number);
+			},
+			(error: unknown) => {
+				if (turn !== this.#turn) return;
+				this.failure = refusedFrom(error);
+				this.ended = true;
+			}
+		);
+		return () => {
+			if (turn === this.#turn) this.#turn += 1;
+			if (this.#number !== null) void api.streamStop(this.#number);
+			this.#number = null;
+		};
+	}
+
+	async lines(from: number, count: number): Promise<LogLine[]> {
+		if (this.#number === null) return [];
+		const lines = await api.liveLines(this.#number, from, count);
+		return lines.map((line) => ({
+			text: line.kept ? line.text : '(no longer kept)',
+			tone: line.is_error ? 'err' : 'out'
+		}));
+	}
+
+	async search(
+		text: string,
+		from: number,
+		direction: 'forward' | 'backward'
+	): Promise<number | null> {
+		if (this.#number === null) return null;
+		return api.liveSearch(this.#number, text, from, direction === 'forward');
+	}
+}
