@@ -74,6 +74,26 @@ answer('form_check', () => []);
 answer('draft_keep', () => null);
 answer('draft_forget', () => null);
 
+const none: DeskView = {
+	seq: 1,
+	notices: [],
+	start_path: null,
+	projects: [],
+	environments: [],
+	services: [],
+	variables: [],
+	configurations: [],
+	accounts: [],
+	keys: [],
+	domains: [],
+	certificates: [],
+	servers: [],
+	base_snapshots: [],
+	recipe_hash: '',
+	jobs: [],
+	deployments: [],
+	releases: []
+};
 const rows: Partial<DeskView>[] = [];
 
 /** Adds rows to what the window loads at first. `empty` is what there is of them when all is empty. */
@@ -93,7 +113,7 @@ function deskNow(): unknown {
 				next_step: 'Restore the newest good backup, or choose another folder for the data.'
 			});
 	}
-	const all = Object.assign({ seq: 1 }, ...rows) as Record<string, unknown>;
+	const all = Object.assign({}, none, ...rows) as Record<string, unknown>;
 	if (state() !== 'empty') return all;
 	return Object.fromEntries(
 		Object.entries(all).map(([name, value]) => [name, Array.isArray(value) ? [] : value])
