@@ -70,5 +70,59 @@ export const screens: Screen[] = [
 	{ name: 'theme', path: '/settings/theme', states: ['full'] },
 	{ name: 'shortcuts', path: '/settings/shortcuts', states: ['full'] },
 	{ name: 'data', path: '/settings/data', states: ['full', 'loading', 'error'] },
-	{ name: 'diagnostics', path: '/settings/diagnostics', states: ['full'] }
+	{ name: 'diagnostics', path: '/settings/diagnostics', states: ['full'] },
+	{ name: 'servers', path: '/servers', states: ['full', 'empty', 'loading', 'error'] },
+	{
+		name: 'servers-provision',
+		path: '/servers?add=provision',
+		states: ['full', 'loading', 'error']
+	},
+	{ name: 'servers-add', path: '/servers?add=ssh', states: ['full'] },
+	{
+		name: 'servers-host-key',
+		path: '/servers?add=ssh',
+		states: ['full'],
+		then: [{ click: 'Ask for its host key' }]
+	},
+	{
+		name: 'server',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c001',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'server-shut-out',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c003',
+		states: ['full']
+	},
+	{
+		name: 'server-destroy',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c001',
+		states: ['full'],
+		then: [{ click: 'More for web-1' }, { press: 'End' }, { press: 'Enter' }]
+	},
+	{
+		name: 'server-containers',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c001?tab=containers',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'server-images',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c001?tab=images',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'server-snapshots',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c001?tab=snapshots',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'server-terminal',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c001?tab=terminal',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'server-logs',
+		path: '/servers/0193a5c2-0000-7000-8000-00000000c001?tab=logs',
+		states: ['full', 'error']
+	}
 ];

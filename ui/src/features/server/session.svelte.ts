@@ -1,0 +1,103 @@
+import { api, Channel, refusedFrom } from '$ipc';
+import type { CommandError, ScreenBytes, TerminalEndView } from '$ipc';
+
+/** What shows bytes: xterm, or a test. */
+export interface Screen {
+	write(bytes: Uint8Array, shown: () => void): void;
+}
+
+export interface Size {
+	columns: number;
+	rows: number;
+}
+
+/** How many bytes are shown before the engine is told. It sends 128 KiB and waits then. */
+const TELL_EVERY = 16 * 1024;
+
+/** A terminal on a server. What has not been shown yet holds the server back. */
+export class Session {
+	phase = $state<'opening' | 'open' | 'ended' | 'failed'>('opening');
+	failure = $state.raw<CommandError | null>(null);
+	/** Exit status of the shell, once it ended. */
+	status = $state<number | null>(null);
+	readonly #screen: Screen;
+	#number: number | null = null;
+	#received = 0;
+	#shown = 0;
+	#told = 0;
+	#end: TerminalEndView | null = null;
+	#closed = false;
+	#typed: Promise<unknown> = Promise.resolve();
+	#size: Size;
+
+	constructor(serverId: string, screen: Screen, size: Size) {
+		this.#screen = screen;
+		this.#size = size;
+		const bytes = new Channel<ScreenBytes>();
+		bytes.onmessage = (piece) => this.#show(piece);
+		const end = new Channel<TerminalEndView>();
+		end.onmessage = (ended) => {
+			this.#end = ended;
+			this.#settle();
+		};
+		api
+			.terminalOpen(serverId, size, bytes, end)
+			.then((number) => {
+				this.#number = number;
+				if (this.#closed) void api.terminalClose(number);
+				else if (this.phase === 'opening') this.phase = 'open';
+				if (this.#size !== size) void api.terminalResize(number, this.#size);
+				this.#tell();
+			})
+			.catch((error: unknown) => {
+				this.failure = refusedFrom(error);
+				this.phase = 'failed';
+			});
+	}
+
+	/** Sends what was typed, in its order. */
+	type(text: string): void {
+		const number = this.#number;
+		if (number === null || this.phase !== 'open') return;
+		this.#typed = this.#typed.then(() => api.terminalWrite(number, text)).catch(() => undefined);
+	}
+
+	/** Tells the size of the screen. */
+	resize(size: Size): void {
+		if (size.columns === this.#size.columns && size.rows === this.#size.rows) return;
+		this.#size = size;
+		if (this.#number !== null) void api.terminalResize(this.#number, size);
+	}
+
+	/** Hangs up. */
+	close(): void {
+		this.#closed = true;
+		if (this.#number !== null) void api.terminalClose(this.#number);
+	}
+
+	#show(piece: unknown): void {
+		if (this.#closed) return;
+		const bytes = piece instanceof ArrayBuffer ? new Uint8Array(piece) : new Uint8Array();
+		this.#received += bytes.length;
+		this.#screen.write(bytes, () => {
+			this.#shown += bytes.length;
+			if (this.#shown - this.#told >= TELL_EVERY || this.#shown === this.#received) this.#tell();
+			this.#settle();
+		});
+	}
+
+	#tell(): void {
+		if (this.#number === null || this.#closed || this.#shown === this.#told) return;
+		this.#told = this.#shown;
+		void api.terminalAck(this.#number, this.#shown);
+	}
+
+	/** The end may overtake the last bytes: it counts when they have been shown. */
+	#settle(): void {
+		if (!this.#end || this.#shown < this.#end.bytes || this.phase === 'ended') return;
+		this.status = this.#end.status;
+		this.failure = this.#end.failure;
+		this.phase = 'ended';
+		if (this.#number !== null) void api.terminalClose(this.#number);
+	}
+}
