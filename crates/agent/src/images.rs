@@ -113,7 +113,13 @@ pub async fn pull(
 fn pull_failure(reference: &str, error: bollard::errors::Error) -> AgentError {
     let said = error.to_string();
     let lower = said.to_lowercase();
-    let denied = ["unauthorized", "denied", "authentication required"];
+    let denied = [
+        "unauthorized",
+        "denied",
+        "authentication required",
+        "no basic auth credentials",
+        "incorrect username or password",
+    ];
     let missing = [
         "not found",
         "manifest unknown",
