@@ -34,5 +34,5 @@ export function chosen(found: ImportedVariableView[], choices: Record<string, bo
 export function looksLikeEnv(text: string): boolean {
 	const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s*#/.test(line));
 	const pairs = lines.filter((line) => /^\s*(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=/.test(line));
-	return pairs.length > 0 && (lines.length > 1 || /^\s*export\s/.test(text));
+	return pairs.length > 0 && (lines.length > 1 || lines.some((line) => /^\s*export\s/.test(line)));
 }

@@ -134,12 +134,12 @@ export interface Point {
 }
 
 /** Size of a thing on the canvas, px; all are alike, so that the layout is calm. */
-export const SIZE = { width: 216, height: 84 };
+export const SIZE = { width: 200, height: 80 };
 
 /** A place for everything, names to the left and servers to the right. */
 export function placesOf(graph: Graph): Record<string, Point> {
 	const drawn = new graphlib.Graph();
-	drawn.setGraph({ rankdir: 'LR', ranksep: 96, nodesep: 28, marginx: 16, marginy: 16 });
+	drawn.setGraph({ rankdir: 'LR', ranksep: 72, nodesep: 24, marginx: 16, marginy: 16 });
 	drawn.setDefaultEdgeLabel(() => ({}));
 	for (const { id } of graph.things) drawn.setNode(id, { ...SIZE });
 	for (const { from, to } of graph.links) drawn.setEdge(from, to);

@@ -7,13 +7,22 @@ export const WELLNESS: Record<Wellness, { tone: Tone; word: string }> = {
 	unknown: { tone: 'quiet', word: 'Not known' },
 	healthy: { tone: 'good', word: 'Healthy' },
 	starting: { tone: 'live', word: 'Starting' },
+	away: { tone: 'warn', word: 'No answer' },
 	partly: { tone: 'warn', word: 'Not on all servers' },
 	unhealthy: { tone: 'bad', word: 'Unhealthy' },
 	stopped: { tone: 'quiet', word: 'Not running' }
 };
 
 /** The worst of several, for a card: what asks for a look comes first. */
-const ORDER: Wellness[] = ['unhealthy', 'partly', 'starting', 'stopped', 'unknown', 'healthy'];
+const ORDER: Wellness[] = [
+	'unhealthy',
+	'away',
+	'partly',
+	'starting',
+	'stopped',
+	'unknown',
+	'healthy'
+];
 
 /** One word for all services of an environment; one that was never deployed is no trouble. */
 export function worst(all: Wellness[]): Wellness {

@@ -12,7 +12,8 @@ export interface Standing {
 }
 
 /** How a service is as a whole. */
-export type Wellness = 'unknown' | 'healthy' | 'starting' | 'partly' | 'unhealthy' | 'stopped';
+export type Wellness =
+	'unknown' | 'healthy' | 'starting' | 'partly' | 'away' | 'unhealthy' | 'stopped';
 
 /** How services are on their servers: told by the engine while somebody looks. */
 class Health {
@@ -71,10 +72,12 @@ class Health {
 /** One word for several servers: trouble on one is trouble. */
 export function together(standings: Standing[]): Wellness {
 	const known = standings.filter(({ now }) => now !== undefined);
-	if (known.length === 0) return 'unknown';
+	const away = standings.some((standing) => standing.away !== null);
+	if (known.length === 0) return away ? 'away' : 'unknown';
 	const all = known.map(({ now }) => now?.health ?? 'stopped');
-	if (all.every((health) => health === 'stopped')) return 'stopped';
 	if (all.includes('unhealthy')) return 'unhealthy';
+	if (away) return 'away';
+	if (all.every((health) => health === 'stopped')) return 'stopped';
 	if (all.includes('stopped')) return 'partly';
 	if (all.includes('starting')) return 'starting';
 	return 'healthy';
