@@ -43,7 +43,18 @@ impl Engine {
     /// # Errors
     /// What the keychain says: it is locked or missing, or its passphrase is not known.
     pub async fn check_keychain(&self) -> Result<()> {
-        self.world.ports.keychain.get(DATA_KEY_ENTRY).await?;
+        let world = &self.world;
+        let accounts = world.store.all::<ProviderAccount>().await?;
+        let keys = world.store.all::<SshKey>().await?;
+        let kept = [
+            Some(DATA_KEY_ENTRY.to_owned()),
+            accounts.first().map(|account| token_entry(account.id)),
+            keys.first().map(|key| key_entry(key.id)),
+        ];
+        // A locked keychain still answers for what it never had, so what it has is asked for.
+        for name in kept.into_iter().flatten() {
+            world.ports.keychain.get(&name).await?;
+        }
         Ok(())
     }
 
