@@ -28,7 +28,8 @@ pub struct Changes {
     pub rows: Vec<Row>,
 }
 
-/// Forwards everything that was written after a number of the change log, until it is aborted.
+/// Forwards everything that was written after a number of the change log, until it is aborted or the
+/// engine ends.
 pub fn forward(app: AppHandle, engine: Engine, mut seq: i64) -> JoinHandle<()> {
     tauri::async_runtime::spawn(async move {
         let mut written = engine.written();
@@ -46,6 +47,7 @@ pub fn forward(app: AppHandle, engine: Engine, mut seq: i64) -> JoinHandle<()> {
                     }
                     tokio::time::sleep(GATHER).await;
                 }
+                Err(_) if engine.is_shut() => return,
                 Err(error) => {
                     tracing::warn!("the change log could not be read: {error}");
                     tokio::time::sleep(LOOK).await;

@@ -248,7 +248,7 @@ pub async fn restore(
         }
         Err(error) => {
             // It may have been closed before it failed.
-            if engine.last_seq().await.is_err() {
+            if engine.is_shut() {
                 reopen(app).await;
             }
             Err(error.into())

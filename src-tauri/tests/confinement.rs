@@ -40,14 +40,14 @@ fn there_is_one_capability_for_our_own_pages_in_the_one_window() {
         .iter()
         .map(|permission| permission.as_str().unwrap())
         .collect();
-    let needed = [
+    let needed = BTreeSet::from([
         "core:event:allow-listen",
         "core:event:allow-unlisten",
         "core:app:allow-version",
         "dialog:allow-open",
         "dialog:allow-save",
-    ];
-    let more: Vec<_> = granted.difference(&BTreeSet::from(needed)).collect();
+    ]);
+    let more: Vec<_> = granted.difference(&needed).collect();
     assert!(more.is_empty(), "granted without need: {more:?}");
 }
 

@@ -163,8 +163,16 @@ impl Engine {
         Ok(self.jobs(&filter, &Page::first(100)).await?.items)
     }
 
+    /// Whether [`Engine::shut`] was called: then every call fails.
+    pub fn is_shut(&self) -> bool {
+        self.world.store.is_closed()
+    }
+
     /// Ends in order and lets go of the store: what is asked afterwards fails.
     pub async fn shut(&self) -> Result<()> {
+        if self.is_shut() {
+            return Ok(());
+        }
         let closed = self.close().await;
         self.world.store.close().await;
         closed

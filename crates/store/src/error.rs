@@ -156,6 +156,7 @@ impl StoreError {
             StoreError::Newer { .. } => "store_newer",
             StoreError::ChangedMigration { .. } => "store_changed_migration",
             StoreError::InUse { .. } => "store_in_use",
+            StoreError::Database { source, .. } if is_full(source) => "store_disk_full",
             StoreError::Database { .. } => "store_database",
             StoreError::Unreadable { .. } => "store_unreadable",
             StoreError::Taken { .. } => "store_name_taken",
@@ -201,6 +202,10 @@ impl StoreError {
             StoreError::InUse { .. } => "Close other windows and commands, then try again.".into(),
             StoreError::Database { source, .. } if is_busy(source) => {
                 "Another process is writing for a long time; try again.".into()
+            }
+            StoreError::Database { source, .. } if is_full(source) => {
+                "Make room on the disk, then try again. Nothing that was kept before is lost."
+                    .into()
             }
             StoreError::Database { .. } => {
                 "Check that the disk has room; start again to have the database checked.".into()
@@ -266,6 +271,11 @@ fn whereabouts(kept_aside: Option<&Path>) -> String {
 /// Whether another connection held the lock for too long: `SQLITE_BUSY` and its extensions.
 fn is_busy(error: &sqlx::Error) -> bool {
     result_code(error).is_some_and(|code| code & 0xff == 5)
+}
+
+/// Whether the disk has no more room: `SQLITE_FULL`.
+fn is_full(error: &sqlx::Error) -> bool {
+    result_code(error).is_some_and(|code| code & 0xff == 13)
 }
 
 /// Whether SQLite says that the file is damaged or no database.

@@ -175,6 +175,11 @@ impl Store {
         open.take();
     }
 
+    /// Whether it was closed: then every call fails.
+    pub fn is_closed(&self) -> bool {
+        self.inner.writer.is_closed()
+    }
+
     /// Puts another database in place of a folder's, which is kept aside; answers where. The next
     /// opening works with it. The other file is used up.
     ///

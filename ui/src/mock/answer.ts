@@ -101,10 +101,44 @@ export function desk(full: Partial<DeskView>): void {
 	rows.push(full);
 }
 
+/** Why tokens and keys cannot be had, as the address asks for it. */
+export function shut(): CommandError {
+	const told = (code: string, message: string, evidence: string[], next_step: string) => ({
+		code,
+		message,
+		evidence,
+		next_step,
+		retryable: true,
+		field: ''
+	});
+	switch (asked('desk')) {
+		case 'vault':
+			return told('vault_locked', 'Your tokens and keys are in a vault, which is locked.', [], '');
+		case 'missing':
+			return told(
+				'keychain_missing',
+				'Could not read from the keychain: this system offers none to this program.',
+				['zbus error: the session bus cannot be reached'],
+				'Start a desktop session with a keychain. Or use a file sealed with a passphrase instead; on the command line, set PLIMSOLL_PASSPHRASE_FILE.'
+			);
+		default:
+			return told(
+				'keychain_locked',
+				'Could not read from the keychain: it is locked.',
+				['the collection “login” is locked, and nobody can be asked'],
+				'Unlock the keychain of your session, then try again. Or use a file sealed with a passphrase instead; on the command line, set PLIMSOLL_PASSPHRASE_FILE.'
+			);
+	}
+}
+
 function deskNow(): unknown {
 	switch (asked('desk')) {
 		case 'opening':
 			return never();
+		case 'locked':
+		case 'vault':
+		case 'missing':
+			return fail(shut());
 		case 'failed':
 			return fail({
 				code: 'store_unreadable',

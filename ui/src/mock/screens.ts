@@ -16,6 +16,17 @@ export interface Screen {
 export const screens: Screen[] = [
 	{ name: 'opening', path: '/projects', states: ['full'], ask: 'desk=opening' },
 	{ name: 'failed', path: '/projects', states: ['full'], ask: 'desk=failed' },
+	{ name: 'locked', path: '/projects', states: ['full'], ask: 'desk=locked' },
+	{
+		name: 'locked-choosing',
+		path: '/projects',
+		states: ['full'],
+		ask: 'desk=missing',
+		then: [{ click: 'Use a vault with a passphrase' }]
+	},
+	{ name: 'vault', path: '/projects', states: ['full'], ask: 'desk=vault' },
+	{ name: 'notices', path: '/servers', states: ['full'], ask: 'desk=notices' },
+	{ name: 'closing', path: '/servers', states: ['full'], ask: 'desk=closing' },
 	{ name: 'palette', path: '/settings/theme', states: ['full'], then: [{ press: 'Control+k' }] },
 	{ name: 'keys', path: '/settings/theme', states: ['full'], then: [{ press: '?' }] },
 	{ name: 'welcome', path: '/welcome', states: ['full', 'loading', 'error'] },
