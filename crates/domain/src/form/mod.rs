@@ -322,21 +322,26 @@ impl Choice {
 impl FieldError {
     /// An error of a field; the message becomes a sentence.
     pub fn new(field: &str, message: &str) -> Self {
-        let mut chars = message.chars();
-        let mut sentence: String = chars
-            .next()
-            .into_iter()
-            .flat_map(char::to_uppercase)
-            .collect();
-        sentence.push_str(chars.as_str());
-        if !sentence.ends_with(['.', '?', '!', '…']) {
-            sentence.push('.');
-        }
         Self {
             field: field.to_owned(),
-            message: sentence,
+            message: sentence(message),
         }
     }
+}
+
+/// A text of a rule, which begins in lower case and ends without a full stop, as a sentence.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut sentence: String = chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    sentence.push_str(chars.as_str());
+    if !sentence.ends_with(['.', '?', '!', '…']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// What stands in the fields of a form, by their names. What is not there is empty. Some of it may

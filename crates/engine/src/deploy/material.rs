@@ -8,6 +8,7 @@ use crate::{
 };
 use plimsoll_domain::{
     ProviderAccountId,
+    form::sentence,
     server::{Endpoint, ProviderAccount},
     service::ServiceSpec,
     source::{GitReference, Provenance, Source},
@@ -217,7 +218,8 @@ async fn generate(
         texts,
     };
     stack::generate(&evidence, spec.port).map_err(|error| {
-        EngineError::bad_input("stack_unknown", format!("{error}."))
-            .next_step("Add a Dockerfile to the source.")
+        EngineError::bad_input("stack_unknown", sentence(&error.to_string())).next_step(
+            "Add a Dockerfile to the source, or choose the folder that holds the application.",
+        )
     })
 }
