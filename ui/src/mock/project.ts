@@ -349,9 +349,9 @@ const nothing = (): never =>
 	fail({
 		code: 'stack_unknown',
 		message:
-			'the folder has no Dockerfile and is no Node, Python or static site that we recognise: none of package.json, requirements.txt, pyproject.toml, Pipfile, setup.py, main.py, app.py, manage.py and index.html is there.',
+			'The folder has no Dockerfile and is no Node, Python or static site that we recognise: none of package.json, requirements.txt, pyproject.toml, Pipfile, setup.py, main.py, app.py, manage.py and index.html is there.',
 		evidence: [],
-		next_step: 'Add a Dockerfile to the source.',
+		next_step: 'Add a Dockerfile to the source, or choose the folder that holds the application.',
 		retryable: false
 	});
 for (const command of [

@@ -1,0 +1,121 @@
+import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
+import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Refused, type OpenFormView } from '$ipc';
+import AskForm from './AskForm.svelte';
+
+const opened: OpenFormView = {
+	form: {
+		id: 'project',
+		fields: [
+			{
+				name: 'name',
+				label: 'Name',
+				help: '',
+				placeholder: '',
+				unit: '',
+				group: '',
+				required: true,
+				kind: { kind: 'text' },
+				shown_when: null
+			}
+		]
+	},
+	values: { name: '' },
+	draft: null
+};
+
+let draft: Record<string, string> | null;
+let called: string[];
+
+beforeEach(() => {
+	draft = null;
+	called = [];
+	mockIPC((command, args) => {
+		called.push(command);
+		const values = (args as { values?: Record<string, string> } | undefined)?.values ?? {};
+		switch (command) {
+			case 'form_open':
+				return { ...opened, draft };
+			case 'form_check':
+				return values['name'] === values['name']?.toLowerCase()
+					? []
+					: [{ field: 'name', message: 'Lower case only.' }];
+			case 'draft_forget':
+				draft = null;
+				return null;
+			default:
+				return null;
+		}
+	});
+});
+
+afterEach(async () => {
+	cleanup();
+	await new Promise((done) => setTimeout(done));
+	clearMocks();
+});
+
+async function ask(send: (values: Record<string, string>) => Promise<void>): Promise<HTMLElement> {
+	render(AskForm, { kind: 'project', about: '', submitLabel: 'Create project', send });
+	return screen.findByLabelText('Name');
+}
+
+test('what the rules refuse is said beside its field and not sent', async () => {
+	const user = userEvent.setup();
+	const send = vi.fn(() => Promise.resolve());
+	const name = await ask(send);
+	await user.type(name, 'Shop');
+	await user.click(screen.getByRole('button', { name: 'Create project' }));
+	await screen.findByText('Lower case only.');
+	expect(name.getAttribute('aria-invalid')).toBe('true');
+	expect(send).not.toHaveBeenCalled();
+});
+
+test('what the engine refuses about a field is said beside it; anything else above the form', async () => {
+	const user = userEvent.setup();
+	const failure = (field: string): Refused =>
+		new Refused({
+			code: 'name_taken',
+			message: 'There is one already.',
+			evidence: [],
+			next_step: 'Choose another name.',
+			retryable: false,
+			field
+		});
+	const send = vi
+		.fn<() => Promise<void>>()
+		.mockRejectedValueOnce(failure('name'))
+		.mockRejectedValueOnce(failure(''));
+	const name = await ask(send);
+	await user.type(name, 'shop');
+	const button = screen.getByRole('button', { name: 'Create project' });
+	await user.click(button);
+	await waitFor(() => expect(name.getAttribute('aria-invalid')).toBe('true'));
+	await user.click(button);
+	await screen.findByText('Choose another name.');
+	expect(name.getAttribute('aria-invalid')).not.toBe('true');
+	expect((name as HTMLInputElement).value).toBe('shop');
+});
+
+test('what was typed before is here again, until somebody starts over', async () => {
+	const user = userEvent.setup();
+	draft = { name: 'half-typ' };
+	const name = await ask(() => Promise.resolve());
+	expect((name as HTMLInputElement).value).toBe('half-typ');
+	await user.click(screen.getByRole('button', { name: 'Start over' }));
+	await waitFor(() => expect((name as HTMLInputElement).value).toBe(''));
+	expect(called).toContain('draft_forget');
+});
+
+test('a draft is forgotten once it was sent, and not kept again', async () => {
+	const user = userEvent.setup();
+	const name = await ask(() => Promise.resolve());
+	await user.type(name, 'shop');
+	await user.click(screen.getByRole('button', { name: 'Create project' }));
+	await waitFor(() => expect(called).toContain('draft_forget'));
+	cleanup();
+	await new Promise((done) => setTimeout(done, 500));
+	expect(called.lastIndexOf('draft_keep')).toBeLessThan(called.indexOf('draft_forget'));
+});
