@@ -82,6 +82,73 @@ export const screens: Screen[] = [
 	{ name: 'shortcuts', path: '/settings/shortcuts', states: ['full'] },
 	{ name: 'data', path: '/settings/data', states: ['full', 'loading', 'error'] },
 	{ name: 'diagnostics', path: '/settings/diagnostics', states: ['full'] },
+	{ name: 'projects', path: '/projects', states: ['full', 'empty', 'loading', 'error'] },
+	{
+		name: 'project-new',
+		path: '/projects',
+		states: ['full'],
+		then: [{ click: 'New project' }]
+	},
+	{
+		name: 'canvas',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001',
+		states: ['full', 'empty', 'loading', 'error']
+	},
+	{
+		name: 'canvas-first-environment',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0002',
+		states: ['full']
+	},
+	{
+		name: 'service-new',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001',
+		states: ['full'],
+		then: [{ click: 'New service' }]
+	},
+	{
+		name: 'service',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'service-nothing-to-deploy',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001',
+		states: ['full'],
+		ask: 'plan=nothing',
+		then: [{ click: 'Deploy' }]
+	},
+	{
+		name: 'service-deployments',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001&tab=deployments',
+		states: ['full']
+	},
+	{
+		name: 'service-variables',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001&tab=variables',
+		states: ['full']
+	},
+	{
+		name: 'service-variables-import',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001&tab=variables',
+		states: ['full'],
+		then: [{ click: 'Paste .env…' }]
+	},
+	{
+		name: 'service-domains',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001&tab=domains',
+		states: ['full']
+	},
+	{
+		name: 'service-logs',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001&tab=logs',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'service-settings',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001?service=0193a5c2-0000-7000-8000-00000000c001&tab=settings',
+		states: ['full'],
+		ask: 'draft=yes'
+	},
 	{ name: 'servers', path: '/servers', states: ['full', 'empty', 'loading', 'error'] },
 	{
 		name: 'servers-provision',
