@@ -1,0 +1,43 @@
+import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
+import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { afterEach, expect, test } from 'vitest';
+import { events } from '$ipc';
+import CloseDialog from './CloseDialog.svelte';
+
+afterEach(async () => {
+	cleanup();
+	await new Promise((done) => setTimeout(done));
+	clearMocks();
+});
+
+test('closing while a job runs asks, and each answer is kept to', async () => {
+	const called: string[] = [];
+	mockIPC((command) => void called.push(command), { shouldMockEvents: true });
+	const user = userEvent.setup();
+	render(CloseDialog);
+	const ask = (): Promise<void> =>
+		events.closeAsked.emit({
+			jobs: [{ id: '0193a5c2-0000-7000-8000-00000000e001', title: 'Deploy shop' }],
+			tray: false
+		});
+	const closes = (): Promise<void> =>
+		waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+
+	await ask();
+	const dialog = await screen.findByRole('dialog', { name: 'A job is running' });
+	expect(dialog.textContent).toContain('Deploy shop');
+	expect(dialog.textContent).toContain('Starting Plimsoll again brings the window back.');
+	await user.click(screen.getByRole('button', { name: 'Stay' }));
+	await closes();
+	expect(called).toEqual([]);
+
+	await ask();
+	await user.click(await screen.findByRole('button', { name: 'Keep running in the background' }));
+	await closes();
+	expect(called).toEqual(['window_hide']);
+
+	await ask();
+	await user.click(await screen.findByRole('button', { name: 'Quit anyway' }));
+	expect(called).toEqual(['window_hide', 'window_quit']);
+});
