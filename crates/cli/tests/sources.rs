@@ -142,3 +142,102 @@ fn a_service_comes_from_git_an_image_or_a_local_build() {
 /// A site from nothing but BusyBox, so that this machine's engine needs no registry.
 const LOCAL: &str = "FROM scratch\nCOPY busybox /busybox\nCOPY www /www\n\
     CMD [\"/busybox\", \"httpd\", \"-f\", \"-p\", \"8000\", \"-h\", \"/www\"]\n";
+
+/// `ada` with the password `canary-of-registry`, as bcrypt has it.
+const LOGIN: &str = "ada:$2b$05$abcdefghijklmnopqrstuuxctsRedLMvMfjsdqAY3SIWVYJak8zh6\n";
+
+const REGISTRY: &str = "version: 0.1\n\
+    storage: {filesystem: {rootdirectory: /var/lib/registry}}\n\
+    http: {addr: '127.0.0.1:5000'}\n\
+    auth: {htpasswd: {realm: practice, path: /root/htpasswd}}\n";
+
+/// Starts a registry with a login on a server, with the image `private/python:1` that the server
+/// itself does not have. Docker needs no TLS for one on its own machine.
+fn registry(desk: &Desk, droplet: &str) {
+    let put = |name: &str, text: &str| {
+        let file = desk.folder().join(name);
+        fs::write(&file, text).unwrap();
+        desk.put(droplet, &file, &format!("/root/{name}"));
+    };
+    put("htpasswd", LOGIN);
+    put("registry.yml", REGISTRY);
+    desk.put(
+        droplet,
+        Path::new("/usr/bin/docker-registry"),
+        "/usr/local/bin/docker-registry",
+    );
+    let inside = |command: &[&str]| desk.inside(droplet, command);
+    inside(&[
+        "systemd-run",
+        "--quiet",
+        "--unit=registry",
+        "/usr/local/bin/docker-registry",
+        "serve",
+        "/root/registry.yml",
+    ]);
+    let up = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"];
+    let retry = ["--retry", "20", "--retry-connrefused", "--retry-delay", "1"];
+    let url = ["http://127.0.0.1:5000/v2/"];
+    assert_eq!(inside(&[&up[..], &retry, &url].concat()), "401");
+    let image = "127.0.0.1:5000/private/python:1";
+    inside(&["docker", "pull", "--quiet", "python:3.12-slim"]);
+    inside(&["docker", "tag", "python:3.12-slim", image]);
+    let login = ["docker", "login", "-u", "ada", "-p", "canary-of-registry"];
+    inside(&[&login[..], &["127.0.0.1:5000"]].concat());
+    inside(&["docker", "push", "--quiet", image]);
+    inside(&["docker", "logout", "127.0.0.1:5000"]);
+    inside(&["docker", "rmi", "--force", image, "python:3.12-slim"]);
+}
+
+#[test]
+fn an_image_comes_from_a_registry_with_a_login() {
+    let desk = Desk::new("registry");
+    let server = desk.server("ship");
+    let droplet = desk.droplet(&server);
+    registry(&desk, &droplet);
+    desk.ok(&["project", "create", "registry"]);
+    let environment = ["environment", "create", "registry/production"];
+    desk.ok(&[&environment[..], &["--server", &server]].concat());
+    let service = [
+        "service",
+        "create",
+        "registry/web",
+        "--image",
+        "127.0.0.1:5000/private/python:1",
+        "--port",
+        "8000",
+    ];
+    let command = ["--command", "python3", "-m", "http.server", "8000", ";"];
+    desk.ok(&[&service[..], &command].concat());
+    let deploy = ["deploy", "registry/production/web", "--yes"];
+    let token = desk.folder().join("token");
+    let file = ["--token-file", token.to_str().unwrap()];
+    let update = [&["service", "update", "registry/web"][..], &file].concat();
+
+    let refused = |what: &str| {
+        let (status, error) = desk.fails(&deploy);
+        assert_eq!(status, 6, "{what}: {error}");
+        assert_eq!(error["code"], "registry_denied", "{what}: {error}");
+        let next_step = error["details"]["next_step"].as_str().unwrap();
+        assert!(next_step.contains("login"), "{what}: {error}");
+        assert!(!error.to_string().contains("canary-of"), "{what}: {error}");
+    };
+    refused("no login");
+    fs::write(&token, "ada:canary-of-nobody\n").unwrap();
+    desk.ok(&update);
+    refused("a wrong password");
+    fs::write(&token, "ada:canary-of-registry\n").unwrap();
+    desk.ok(&update);
+    desk.ok(&deploy);
+    let status = desk.ok(&["status", "registry/production"]);
+    let service = &status[0]["status"]["services"][0];
+    assert_eq!(service["health"], "healthy", "{status}");
+    let releases = desk.ok(&["release", "list", "registry/production/web"]);
+    let image = releases[0]["image"].as_str().unwrap();
+    assert!(image.contains("@sha256:"), "{releases}");
+
+    // The login is on no disk of the server but the registry's own.
+    let search = "grep -rlF canary-of-registry /root /etc /var/lib/plimsoll /run/plimsoll || true";
+    assert_eq!(desk.inside(&droplet, &["sh", "-c", search]), "");
+    desk.destroy(&server);
+}
