@@ -167,7 +167,10 @@ impl Engine {
         &self,
         chosen: &[ServerId],
     ) -> Result<Vec<(ServerId, String, String)>> {
-        let servers: Vec<Server> = self.servers().await?;
+        let mut servers: Vec<Server> = self.servers().await?;
+        // Those that are chosen come first, in their order: the first of them builds.
+        let place = |id: &ServerId| chosen.iter().position(|chosen| chosen == id);
+        servers.sort_by_key(|server| place(&server.id).unwrap_or(usize::MAX));
         Ok(servers
             .into_iter()
             .filter(|server| server.state != ServerState::Destroyed || chosen.contains(&server.id))

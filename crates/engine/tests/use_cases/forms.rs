@@ -1,7 +1,7 @@
 use crate::world::{World, name};
 use plimsoll_domain::{
     Secret,
-    form::{FormKind, Values, service},
+    form::{FieldKind, FormKind, Values, service},
     name::VariableName,
     service::ServiceSpec,
 };
@@ -129,4 +129,23 @@ async fn an_import_is_shown_before_it_happens_without_values() {
         .await
         .unwrap();
     assert_eq!(there.len(), 3, "a preview sets nothing");
+}
+
+#[tokio::test]
+async fn servers_that_are_chosen_are_offered_first_in_their_order() {
+    let world = World::new().await;
+    let ids = world.servers(&["web-1", "web-2", "web-3"]).await;
+    let spot = world
+        .service(vec![ids[2], ids[0]], Default::default())
+        .await;
+    let opened = world
+        .engine
+        .open_form(FormKind::EnvironmentServers, &spot.environment.to_string())
+        .await
+        .unwrap();
+    let FieldKind::Several { options } = &opened.form.fields[0].kind else {
+        panic!("{:?}", opened.form);
+    };
+    let names: Vec<&str> = options.iter().map(|option| option.label.as_str()).collect();
+    assert_eq!(names, ["web-3", "web-1", "web-2"]);
 }
