@@ -79,6 +79,7 @@ export async function screens() {
 
 /** Every screen in every state and theme: `look({ screen, state, theme, page, problems })`. */
 export async function eachScreen({ browser, at, size, themes, only, look }) {
+	const all = await screens();
 	for (const theme of themes) {
 		const context = await browser.newContext({
 			viewport: size,
@@ -86,46 +87,54 @@ export async function eachScreen({ browser, at, size, themes, only, look }) {
 			reducedMotion: 'reduce',
 			locale: 'en-US'
 		});
-		for (const screen of await screens()) {
+		const page = await context.newPage();
+		let problems = [];
+		page.on('pageerror', (error) => problems.push(error.message));
+		page.on('console', (message) => {
+			if (message.type() === 'error') problems.push(message.text());
+		});
+		page.on('request', (request) => {
+			const url = request.url();
+			if (!url.startsWith(at) && !url.startsWith('data:')) problems.push(`asked for ${url}`);
+		});
+		for (const screen of all) {
 			for (const state of screen.states) {
 				const name = `${screen.name}-${state}`;
 				if (only && !name.includes(only)) continue;
-				const page = await context.newPage();
-				const problems = [];
-				page.on('pageerror', (error) => problems.push(error.message));
-				page.on('console', (message) => {
-					if (message.type() === 'error') problems.push(message.text());
-				});
-				page.on('request', (request) => {
-					const url = request.url();
-					if (!url.startsWith(at) && !url.startsWith('data:')) problems.push(`asked for ${url}`);
-				});
+				problems = [];
 				const query = [`state=${state}`, `theme=${theme}`, screen.ask].filter(Boolean).join('&');
+				// What the last screen left behind is nothing to this one.
+				await page.evaluate(() => globalThis.localStorage?.clear()).catch(() => undefined);
+				// A new address in the same document would only change the place.
+				await page.goto('about:blank');
 				await page.goto(`${at}/?${query}#${screen.path}`);
 				const heading = page.locator('h1').first();
 				await heading
-					.waitFor({ state: 'attached', timeout: 10_000 })
+					.waitFor({ state: 'attached', timeout: 5_000 })
 					.catch(() => problems.push('has no heading'));
 				await page.evaluate(() => document.fonts.ready);
-				await page.waitForTimeout(350);
-				try {
-					for (const step of screen.then ?? []) {
-						if ('press' in step) await page.keyboard.press(step.press);
-						else {
-							const there = (role) => page.getByRole(role, { name: step.click }).first();
-							const button = there('button');
-							const target = (await button.count()) ? button : page.getByText(step.click).first();
-							await target.click({ timeout: 3_000, clickCount: step.twice ? 2 : 1 });
-						}
-						await page.waitForTimeout(250);
-					}
-				} catch (error) {
-					problems.push(`${JSON.stringify(screen.then)}: ${error.message.split('\n')[0]}`);
-				}
+				await page.waitForTimeout(300);
+				await follow(page, screen.then ?? []).catch((error) =>
+					problems.push(`${JSON.stringify(screen.then)}: ${error.message.split('\n')[0]}`)
+				);
 				await look({ screen, state, theme, name, page, problems });
-				await page.close();
 			}
 		}
 		await context.close();
+	}
+}
+
+/** Presses and clicks its way to what a screen shows only then. */
+async function follow(page, steps) {
+	for (const step of steps) {
+		if ('press' in step) await page.keyboard.press(step.press);
+		else {
+			const named = page.getByRole('button', { name: step.click });
+			const link = page.getByRole('link', { name: step.click });
+			const tab = page.getByRole('tab', { name: step.click });
+			const target = named.or(link).or(tab).or(page.getByText(step.click)).first();
+			await target.click({ timeout: 3_000, clickCount: step.twice ? 2 : 1 });
+		}
+		await page.waitForTimeout(250);
 	}
 }
