@@ -1,5 +1,10 @@
 //! The agent's client, through a real sshd, against an agent that speaks the protocol.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod support;
 
 use nix::sys::signal::Signal;

@@ -1,5 +1,10 @@
 //! This machine's engine: a real dockerd of the test's own, without a network.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 use plimsoll_adapters::docker::LocalEngine;
 use plimsoll_domain::service::BuildSpec;
 use plimsoll_engine::ports::{LocalDocker, LocalImage, PortResult, Progress, Unwatched};
@@ -23,7 +28,7 @@ impl Engine {
     fn start() -> Option<Self> {
         let is_root = nix::unistd::getuid().is_root();
         if !is_root || Command::new("dockerd").arg("--version").output().is_err() {
-            println!("skipped: dockerd (Debian: docker.io) and root are needed");
+            eprintln!("skipped: dockerd (Debian: docker.io) and root are needed");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

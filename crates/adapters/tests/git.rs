@@ -1,5 +1,10 @@
 //! Checkouts from a real git host: `git http-backend` behind TLS, with a token.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod support;
 
 use axum::{
@@ -458,7 +463,8 @@ async fn a_hostile_tree_writes_nothing_outside_and_names_what_was_refused() {
     let to = tempfile::tempdir().unwrap();
     let to = to.path().join("checkout");
     host.commit(&[("a", "one")]);
-    let cases: &[&[(&str, &[u8], &[u8])]] = &[
+    type Files = [(&'static str, &'static [u8], &'static [u8])];
+    let cases: &[&Files] = &[
         &[("100644", b"..", b"x")],
         &[("100644", b".git", b"x")],
         &[("100644", b".GIT", b"x")],

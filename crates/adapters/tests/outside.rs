@@ -1,5 +1,10 @@
 //! Names as their users see them: a real resolver, real TLS, on the loopback interface.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod support;
 
 use axum::{

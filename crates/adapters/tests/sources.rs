@@ -1,5 +1,10 @@
 //! Build contexts from real folders.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 use nix::{sys::stat::Mode, unistd::mkfifo};
 use plimsoll_adapters::sources::Folders;
 use plimsoll_engine::ports::{Context, PortError, Sources};
@@ -224,7 +229,7 @@ async fn an_unreadable_file_is_refused_by_name() {
         return;
     }
     let tree = Tree::with(&[("locked", "")]);
-    fs::set_permissions(tree.path("locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(tree.path("locked"), fs::Permissions::from_mode(0o0)).unwrap();
     tree.refused("source_unreadable", "locked").await;
 }
 

@@ -1,5 +1,10 @@
 //! Servers over SSH, against a real sshd.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod support;
 
 use nix::sys::signal::Signal;

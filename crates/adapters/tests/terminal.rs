@@ -1,5 +1,10 @@
 //! A login shell on a screen, against a real sshd.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod support;
 
 use plimsoll_adapters::ssh::Ssh;

@@ -65,7 +65,7 @@ impl Desk {
     /// Shows a plan; with approval runs exactly that one and watches it to its end.
     pub async fn carry_out(&self, plan: Plan, approval: &Approval) -> Answer {
         if approval.plan {
-            self.output.answer(&plan, |plan| watch::plan_text(plan));
+            self.output.answer(&plan, watch::plan_text);
             return Ok(());
         }
         if !approval.yes {

@@ -107,7 +107,7 @@ pub fn bytes(bytes: u64) -> String {
 pub fn duration(ms: i64) -> String {
     match ms {
         ..1_000 => format!("{ms} ms"),
-        ..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        1_000..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
         _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
     }
 }

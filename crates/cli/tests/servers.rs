@@ -107,11 +107,11 @@ fn a_machine_made_elsewhere_is_added_over_ssh_and_deployed_to() {
 fn an_address_is_reserved_once_although_the_process_died_and_is_given_back() {
     let desk = Desk::new("address");
     let server = desk.server("ship");
-    let droplet = desk.droplet(&server);
+    let number: u64 = desk.droplet(&server).parse().unwrap();
     let ours = || {
         let all = desk.ocean("GET", "/reserved_ips?per_page=200", None);
         let all = all["reserved_ips"].as_array().unwrap().clone();
-        let here = |ip: &Value| ip["droplet"]["id"].to_string() == droplet;
+        let here = |ip: &Value| ip["droplet"]["id"] == number;
         all.into_iter().filter(here).collect::<Vec<_>>()
     };
     let count = || {

@@ -189,7 +189,7 @@ async fn the_life_of_a_domain_keeps_to_the_specification() {
         (&made.provider_ref, "203.0.113.8")
     );
     let listed = zones.records(account, &zone.id, Some(&host)).await.unwrap();
-    assert_eq!(listed, [again.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&again));
     assert!(
         !zones
             .records(account, &zone.id, None)

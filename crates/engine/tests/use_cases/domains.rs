@@ -94,9 +94,10 @@ async fn a_domain_gets_records_a_certificate_and_strict_tls_and_loses_what_is_it
             .succeed(world.engine.plan_domain_remove(request).await.unwrap())
             .await;
     }
-    let state = world.cloud.state.lock().unwrap();
-    assert!(state.records.is_empty() && state.certificates.is_empty());
-    drop(state);
+    {
+        let state = world.cloud.state.lock().unwrap();
+        assert!(state.records.is_empty() && state.certificates.is_empty());
+    }
     world
         .hosts
         .with("10.0.0.1", |host| assert!(host.sites.is_empty()));
@@ -163,11 +164,12 @@ async fn a_name_that_does_not_answer_from_outside_is_taken_back_whole() {
     let error = job.error.unwrap();
     assert_eq!(error.code, "domain_unverified");
     assert!(error.evidence[0].contains("502"), "{error:?}");
-    let state = world.cloud.state.lock().unwrap();
-    assert_eq!(state.ssl, Some(SslMode::Flexible));
-    assert_eq!(state.records, [foreign("203.0.113.7")]);
-    assert!(state.certificates.is_empty());
-    drop(state);
+    {
+        let state = world.cloud.state.lock().unwrap();
+        assert_eq!(state.ssl, Some(SslMode::Flexible));
+        assert_eq!(state.records, [foreign("203.0.113.7")]);
+        assert!(state.certificates.is_empty());
+    }
     world
         .hosts
         .with("10.0.0.1", |host| assert!(host.sites.is_empty()));

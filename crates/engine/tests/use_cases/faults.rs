@@ -38,17 +38,19 @@ async fn a_provisioning_that_fails_at_any_call_leaves_nothing_behind() {
             let place = format!("{when:?} {call}");
             assert_eq!(job.status, JobStatus::Failed, "{place}");
             assert_eq!(job.error.unwrap().code, "fault", "{place}");
-            let state = world.cloud.state.lock().unwrap();
-            assert!(state.droplets.is_empty(), "{place}: a machine is left");
-            assert!(state.firewalls.is_empty(), "{place}: a firewall is left");
-            drop(state);
+            {
+                let state = world.cloud.state.lock().unwrap();
+                assert!(state.droplets.is_empty(), "{place}: a machine is left");
+                assert!(state.firewalls.is_empty(), "{place}: a firewall is left");
+            }
             assert!(world.engine.servers().await.unwrap().is_empty(), "{place}");
-            let entries = world.keychain.0.lock().unwrap();
-            assert!(
-                entries.keys().all(|e| !e.starts_with("host-key/")),
-                "{place}"
-            );
-            drop(entries);
+            {
+                let entries = world.keychain.0.lock().unwrap();
+                assert!(
+                    entries.keys().all(|e| !e.starts_with("host-key/")),
+                    "{place}"
+                );
+            }
             // The name is free again.
             world.faults.clear();
             let again = world
@@ -119,18 +121,19 @@ async fn a_domain_that_fails_at_any_call_leaves_the_zone_as_it_was() {
         let calls = world.faults.taken();
         if fault.is_some() {
             assert_eq!(job.status, JobStatus::Failed, "{fault:?} {calls:?}");
-            let state = world.cloud.state.lock().unwrap();
-            assert!(state.records.is_empty(), "{fault:?}");
-            assert!(state.certificates.is_empty(), "{fault:?} {calls:?}");
-            let mode = state
-                .ssl
-                .unwrap_or(plimsoll_engine::ports::SslMode::Flexible);
-            assert_eq!(
-                mode,
-                plimsoll_engine::ports::SslMode::Flexible,
-                "{fault:?} {calls:?}"
-            );
-            drop(state);
+            {
+                let state = world.cloud.state.lock().unwrap();
+                assert!(state.records.is_empty(), "{fault:?}");
+                assert!(state.certificates.is_empty(), "{fault:?} {calls:?}");
+                let mode = state
+                    .ssl
+                    .unwrap_or(plimsoll_engine::ports::SslMode::Flexible);
+                assert_eq!(
+                    mode,
+                    plimsoll_engine::ports::SslMode::Flexible,
+                    "{fault:?} {calls:?}"
+                );
+            }
             world.hosts.with("10.0.0.1", |host| {
                 assert!(host.sites.is_empty(), "{fault:?}")
             });

@@ -171,9 +171,10 @@ async fn machines_of_others_are_shown_locked_and_not_destroyed() {
         .push(DEPLOYED_TAG.into());
     let plan = world.engine.plan_destroy(ours).await.unwrap();
     world.succeed(plan).await;
-    let state = world.cloud.state.lock().unwrap();
-    assert!(state.droplets.is_empty() && state.firewalls.is_empty());
-    drop(state);
+    {
+        let state = world.cloud.state.lock().unwrap();
+        assert!(state.droplets.is_empty() && state.firewalls.is_empty());
+    }
     assert!(world.engine.servers().await.unwrap().is_empty());
 }
 
