@@ -1,7 +1,9 @@
 //! Environments and their servers.
 
 use super::{taken, unknown};
-use crate::{Engine, Receipt, Result, error::EngineError};
+use crate::{
+    Engine, Receipt, Result, deploy::RemoveEnvironmentRequest, error::EngineError, intent::Intent,
+};
 use plimsoll_domain::{
     EnvironmentId, ProjectId, ServerId,
     name::Name,
@@ -92,6 +94,12 @@ impl Engine {
             .next_step("Remove the environment by its plan, which removes them too."));
         }
         let mut write = world.store.write().await?;
+        let removal = RemoveEnvironmentRequest {
+            environment_id: id,
+            volumes: false,
+        };
+        self.refuse_beside(&Intent::RemoveEnvironment(removal))
+            .await?;
         write.delete::<Environment>(&id).await?;
         self.audited(
             &mut write,

@@ -95,12 +95,13 @@ async fn a_provisioning_that_was_cut_off_is_undone_whole() {
         cut(&mut world, id, call).await;
         world.engine.undo(id).await.unwrap();
         world.engine.run(id).await.unwrap();
-        let state = world.cloud.state.lock().unwrap();
-        assert!(
-            state.droplets.is_empty() && state.firewalls.is_empty(),
-            "{call}"
-        );
-        drop(state);
+        {
+            let state = world.cloud.state.lock().unwrap();
+            assert!(
+                state.droplets.is_empty() && state.firewalls.is_empty(),
+                "{call}"
+            );
+        }
         assert!(world.engine.servers().await.unwrap().is_empty(), "{call}");
     }
 }
@@ -178,6 +179,22 @@ async fn an_environment_is_not_removed_while_a_deployment_in_it_is_cut_off() {
     world.engine.run(id).await.unwrap();
     world.succeed(remove().await.unwrap()).await;
     assert_eq!(world.serves("10.0.0.1"), None);
+}
+
+#[tokio::test]
+async fn an_environment_is_not_deleted_while_its_first_deployment_is_cut_off() {
+    let mut world = World::new().await;
+    let ids = world.servers(&["a"]).await;
+    let spot = world.service(ids, Default::default()).await;
+    let plan = world.plan_deploy(spot).await.unwrap();
+    let id = world.engine.approve(plan.id).await.unwrap().id;
+    cut(&mut world, id, "ask deploy").await;
+    let error = world.engine.delete_environment(spot.environment).await;
+    assert_eq!(error.unwrap_err().code(), "environment_busy");
+    world.engine.undo(id).await.unwrap();
+    world.engine.run(id).await.unwrap();
+    let deleted = world.engine.delete_environment(spot.environment).await;
+    assert!(deleted.is_ok(), "{deleted:?}");
 }
 
 #[tokio::test]
