@@ -96,10 +96,10 @@ fn health() -> Vec<Field> {
             "health",
             "It is well when",
             FieldKind::choice(&[
-                ("http", "a page answers", "GET with an expected status."),
-                ("tcp", "its port accepts a connection", ""),
-                ("command", "a command in its container exits with 0", ""),
-                ("running", "its process keeps running", ""),
+                ("http", "A page answers", "GET with an expected status."),
+                ("tcp", "Its port accepts a connection", ""),
+                ("command", "A command in its container exits with 0", ""),
+                ("running", "Its process keeps running", ""),
             ]),
         )
         .required(),
@@ -123,13 +123,13 @@ fn health() -> Vec<Field> {
         Field::new(
             "health.successes",
             "Good answers before traffic is switched",
-            FieldKind::whole(1, Some(u64::from(u32::MAX))),
+            FieldKind::whole(1, None),
         )
         .required(),
         Field::new(
             "health.failures",
             "Bad answers before a restart",
-            FieldKind::whole(1, Some(u64::from(u32::MAX))),
+            FieldKind::whole(1, None),
         )
         .required(),
     ];
@@ -175,9 +175,9 @@ fn running() -> Vec<Field> {
                 "restart",
                 "When its process ends",
                 FieldKind::choice(&[
-                    ("always", "start it again", "Also after a reboot."),
-                    ("on_failure", "start it again unless it ended well", ""),
-                    ("never", "leave it stopped", ""),
+                    ("always", "Start it again", "Also after a reboot."),
+                    ("on_failure", "Start it again unless it ended well", ""),
+                    ("never", "Leave it stopped", ""),
                 ]),
             )
             .required(),
@@ -198,8 +198,8 @@ pub fn build() -> Vec<Field> {
             "build.place",
             "Built on",
             FieldKind::choice(&[
-                ("server", "the first server", "Only changed files travel."),
-                ("local", "this machine", "Its Docker builds; only missing layers travel."),
+                ("server", "The first server", "Only changed files travel."),
+                ("local", "This machine", "Its Docker builds; only missing layers travel."),
             ]),
         )
         .required(),
