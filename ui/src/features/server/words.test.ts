@@ -1,6 +1,6 @@
 import type { CommandError, ServerView } from '$ipc';
 import { describe, expect, it } from 'vitest';
-import { alarm, basisPoints, percent, remedyOf, wordOf } from './words';
+import { alarm, basisPoints, percent, remedyOf, uptime, wordOf } from './words';
 
 const server = { state: 'ready' } as ServerView;
 const failed = (code: string): CommandError => ({
@@ -34,6 +34,8 @@ describe('figures in words', () => {
 		expect(percent(0.426)).toBe('43 %');
 		expect(percent(null)).toBe('–');
 		expect(basisPoints(421)).toBe('4.2 %');
+		expect(uptime(90 * 60_000)).toBe('1 h 30 min');
+		expect(uptime((19 * 24 + 4) * 3_600_000)).toBe('19 days 4 h');
 	});
 
 	it('alarm before something is full', () => {

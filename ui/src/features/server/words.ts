@@ -1,5 +1,6 @@
 import type { CommandError, ServerView } from '$ipc';
 import type { Watched } from '$models/server.svelte';
+import { count, duration } from '$parts/format';
 import type { Tone } from '$parts/types';
 
 /** How a server is, in a word. */
@@ -48,6 +49,13 @@ export function percent(share: number | null | undefined): string {
 /** Hundredths of a percent as `4.2 %`. */
 export function basisPoints(bp: number | null): string {
 	return bp === null ? '–' : `${(bp / 100).toFixed(1)} %`;
+}
+
+/** How long a machine has been up: `19 days 4 h`, otherwise as short times are said. */
+export function uptime(ms: number): string {
+	const hours = Math.floor(ms / 3_600_000);
+	if (hours < 48) return duration(ms);
+	return `${count(Math.floor(hours / 24), 'day')} ${hours % 24} h`;
 }
 
 /** How alarming a share of something that runs out is. */

@@ -6,6 +6,7 @@ import type {
 	MachineFiguresView,
 	ServerView
 } from '$ipc';
+import { untrack } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import { Rows } from './rows.svelte';
 
@@ -85,7 +86,8 @@ class Figures {
 	/** Has servers watched, while the window is in sight, until the returned function is called. */
 	watch(serverIds: string[]): () => void {
 		if (serverIds.length === 0) return () => undefined;
-		let stop = this.#ask(serverIds);
+		// Whoever has servers watched does not depend on what is seen.
+		let stop = untrack(() => this.#ask(serverIds));
 		const turn = (): void => {
 			stop();
 			stop = document.hidden ? () => undefined : this.#ask(serverIds);
