@@ -281,32 +281,3 @@ async fn a_text_is_found_in_a_log_in_both_directions() {
     );
     assert_eq!(search(None, "1000", 0, false).await, None);
 }
-
-/// A million lines: how long each question takes. Not part of every run; prints its figures.
-#[tokio::test]
-#[ignore = "writes a million lines"]
-async fn a_million_lines_are_read_and_searched_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
-    let began = std::time::Instant::now();
-    let job = logged(&store, 1_000_000, 2).await;
-    eprintln!("append: {:?}", began.elapsed());
-    for (what, from) in [("begin", 0), ("middle", 250_000), ("end", 499_900)] {
-        let began = std::time::Instant::now();
-        let lines = store.log_window(job.id, Some(1), from, 200).await.unwrap();
-        eprintln!("window at the {what}: {:?}", began.elapsed());
-        assert!(!lines.is_empty());
-        assert!(began.elapsed().as_millis() < 50);
-    }
-    let began = std::time::Instant::now();
-    let size = store.log_size(job.id, Some(1)).await.unwrap();
-    eprintln!("size: {:?}", began.elapsed());
-    assert_eq!(size.total, 500_000);
-    let began = std::time::Instant::now();
-    let found = store
-        .log_search(job.id, Some(1), "line 999999 ", 0, false)
-        .await
-        .unwrap();
-    eprintln!("search through all: {:?}", began.elapsed());
-    assert_eq!(found, Some(499_999));
-}
