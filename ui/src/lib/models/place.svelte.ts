@@ -70,11 +70,12 @@ class Place {
 		this.#set(url);
 	}
 
-	/** Changes the query and stays: `place.ask({ tab: 'logs', service: null })`. */
-	ask(changes: Record<string, string | null>): void {
+	/** Changes the query and stays: `place.ask({ tab: 'logs', service: null })`; null takes it out. */
+	ask(changes: Record<string, string | null | undefined>): void {
 		// A copy to build the next address from; nothing looks at it.
 		const query = new URLSearchParams(this.query); // eslint-disable-line svelte/prefer-svelte-reactivity
 		for (const [name, value] of Object.entries(changes)) {
+			if (value === undefined) continue;
 			if (value === null || value === '') query.delete(name);
 			else query.set(name, value);
 		}

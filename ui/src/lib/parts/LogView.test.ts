@@ -71,3 +71,15 @@ test('markup in a log stays text', async () => {
 	await waitFor(() => expect(screen.getByText('<img src=x>')).toBeTruthy());
 	expect(document.querySelector('img')).toBeNull();
 });
+
+test('lines that come later than the news of them are asked for again', async () => {
+	let ready = false;
+	const source: LogSource = {
+		total: 2,
+		lines: () => (ready ? [{ text: 'one' }, { text: 'two' }] : []),
+		search: () => null
+	};
+	render(LogView, { source, label: 'Build' });
+	setTimeout(() => (ready = true), 50);
+	await waitFor(() => expect(screen.getByText('two')).toBeTruthy());
+});
