@@ -249,3 +249,50 @@ impl From<FieldError> for FieldErrorView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_domain::form;
+    use std::{fs, path::Path};
+
+    /// The pages' fixtures show the forms that the engine opens, not what they once were.
+    #[test]
+    fn the_forms_of_the_fixtures_are_the_forms_of_today() {
+        let opened = |form: Form, values: Values| OpenFormView {
+            form: form.into(),
+            values: values.into(),
+            draft: None,
+        };
+        let source = plimsoll_domain::source::Source::Folder {
+            path: "/home/ada/shop".to_owned(),
+        };
+        let spec = plimsoll_domain::service::ServiceSpec::default();
+        let forms = BTreeMap::from([
+            ("project", opened(form::project::form(), Values::default())),
+            (
+                "service",
+                opened(form::service::form(), form::service::blank()),
+            ),
+            (
+                "service_settings",
+                opened(
+                    form::service::settings_form(),
+                    form::service::write(&source, &spec),
+                ),
+            ),
+            (
+                "variable",
+                opened(form::variable::form(), Values::default()),
+            ),
+        ]);
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/mock/forms.json");
+        let before = fs::read_to_string(&fixture).unwrap_or_default();
+        let today = serde_json::to_string_pretty(&forms).unwrap() + "\n";
+        fs::write(&fixture, &today).unwrap();
+        assert!(
+            before == today,
+            "ui/src/mock/forms.json was out of date and has been written anew: commit it"
+        );
+    }
+}
