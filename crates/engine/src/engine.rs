@@ -6,7 +6,7 @@ use crate::{
     error::{EngineError, Result},
     hands::Hands,
     intent::Intent,
-    jobs::{JobEvent, Limits, NewJob, Runner, enqueue},
+    jobs::{JobEvent, JobNews, Limits, NewJob, Runner, enqueue, look},
     ports::{PortError, PortResult},
     world::{Ports, Settings, World},
 };
@@ -147,6 +147,23 @@ impl Engine {
         Ok(events.map(|event| event.map_err(EngineError::from)))
     }
 
+    /// How a job is now.
+    pub async fn job_now(&self, id: JobId) -> Result<JobNews> {
+        self.find_the_dead().await?;
+        Ok(look(&self.world.store, id).await?)
+    }
+
+    /// How a job is, at once and whenever that changes, until it ends or is interrupted. Of its log
+    /// only the lengths are told.
+    pub async fn follow(
+        &self,
+        id: JobId,
+    ) -> Result<impl Stream<Item = Result<JobNews>> + Send + use<>> {
+        self.find_the_dead().await?;
+        let news = self.runner().await?.follow(id);
+        Ok(news.map(|news| news.map_err(EngineError::from)))
+    }
+
     /// Asks a job to stop; what it did is undone.
     pub async fn cancel(&self, id: JobId) -> Result<Job> {
         let job = self.runner().await?.cancel(id).await?;
@@ -228,7 +245,7 @@ pub(crate) async fn still_as_planned(world: &World, id: JobId) -> PortResult<()>
     Ok(())
 }
 
-fn intent_of(plan: &Plan) -> Result<Intent> {
+pub(crate) fn intent_of(plan: &Plan) -> Result<Intent> {
     serde_json::from_value(plan.intent.clone())
         .map_err(|error| EngineError::internal("internal", error.to_string()))
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod action;
+mod again;
 mod apart;
 pub mod audit;
 mod data;
@@ -36,7 +37,7 @@ pub use action::Action;
 pub use data::{Everything, Whereabouts};
 pub use deploy::{
     DeployAction, DeployRequest, Draft, Files, ImageFrom, LogsRequest, Origin, ReconfigureRequest,
-    RemoveEnvironmentRequest, RemoveServiceRequest, RollbackRequest, Spot,
+    RemoveEnvironmentRequest, RemoveServiceRequest, RollbackRequest, Since, Spot,
 };
 pub use diagnostics::Diagnostics;
 pub use domains::{
@@ -47,7 +48,11 @@ pub use engine::{Engine, Receipt};
 pub use error::{EngineError, Kind, Result};
 pub use forms::OpenForm;
 pub use health::{ServerHealth, ServiceHealth};
-pub use jobs::JobEvent;
+pub use history::{
+    Comparison, DeploymentDetail, DeploymentRow, Difference, FileDifference, ReleaseRow,
+    VariableDifference,
+};
+pub use jobs::{JobEvent, JobNews};
 pub use live::{LiveLine, LiveLog};
 pub use preferences::{Motion, Preferences, Theme};
 pub use notices::Notice;

@@ -16,6 +16,9 @@ const MOST_BYTES: usize = 128 << 20;
 /// Most lines that are answered at once.
 const MOST_AT_ONCE: u32 = 2_000;
 
+/// Lines that are searched at a time.
+const SEARCHED: u64 = 10_000;
+
 /// A line of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveLine {
@@ -74,17 +77,30 @@ impl LiveLog {
     /// The nearest line that contains the text, in either case, from a place on; that line included.
     pub fn search(&self, text: &str, from: u64, forward: bool) -> Option<u64> {
         let wanted = text.to_lowercase();
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        let end = kept.gone + kept.lines.len() as u64;
-        let holds = |place: &u64| {
-            kept.at(*place)
-                .is_some_and(|line| line.text.to_lowercase().contains(&wanted))
-        };
-        if forward {
-            (from.max(kept.gone)..end).find(holds)
-        } else {
-            let last = end.checked_sub(1)?;
-            (kept.gone..=from.min(last)).rev().find(holds)
+        let mut at = from;
+        // The lines that come meanwhile wait for a part of the search, not for all of it.
+        loop {
+            let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+            let end = kept.gone + kept.lines.len() as u64;
+            let holds = |place: &u64| {
+                kept.at(*place)
+                    .is_some_and(|line| line.text.to_lowercase().contains(&wanted))
+            };
+            let (found, next) = if forward {
+                at = at.max(kept.gone);
+                let to = at.saturating_add(SEARCHED).min(end);
+                ((at..to).find(holds), (to < end).then_some(to))
+            } else {
+                let last = end.checked_sub(1)?;
+                let high = at.min(last);
+                let low = high.saturating_sub(SEARCHED - 1).max(kept.gone);
+                let next = (low > kept.gone).then(|| low - 1);
+                ((low..=high).rev().find(holds), next)
+            };
+            if found.is_some() {
+                return found;
+            }
+            at = next?;
         }
     }
 }
@@ -166,5 +182,17 @@ mod tests {
         assert_eq!(log.search("error", 99, false), Some(3));
         assert_eq!(log.search("absent", 0, true), None);
         assert_eq!(LiveLog::default().search("x", 0, false), None);
+    }
+
+    #[test]
+    fn a_search_goes_on_beyond_its_first_part() {
+        let log = LiveLog::default();
+        for number in 0..SEARCHED * 3 {
+            log.line(LogStream::Stdout, &format!("line {number}."));
+        }
+        assert_eq!(log.search("Line 29999.", 0, true), Some(SEARCHED * 3 - 1));
+        assert_eq!(log.search("line 0.", u64::MAX, false), Some(0));
+        assert_eq!(log.search("line 0.", 1, true), None);
+        assert_eq!(log.search("line 10000.", 9_999, true), Some(10_000));
     }
 }

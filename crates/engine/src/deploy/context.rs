@@ -242,14 +242,21 @@ async fn remember(
         .put_manifest(server, place.service_id, &manifest)
         .await?;
     write.commit().await?;
-    Ok(())
+    keep(world, found).await
+}
+
+/// Keeps what is about to be built, so that releases can be compared by their files.
+async fn keep(world: &World, found: &Context) -> PortResult<()> {
+    let files = serde_json::to_value(&found.files)
+        .map_err(|error| PortError::new("internal", error.to_string()))?;
+    Ok(world.store.keep_content(&found.manifest, &files).await?)
 }
 
 /// For local builds: the same files have to be there as when the plan was made.
 pub(super) async fn unchanged(world: &World, place: &Spot, files: &Files) -> PortResult<()> {
     let found = read(world, place, &files.folder, files.trimmed).await?;
     if found.manifest == files.manifest {
-        Ok(())
+        keep(world, &found).await
     } else {
         Err(source_changed(&files.folder))
     }

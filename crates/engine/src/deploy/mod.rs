@@ -10,10 +10,12 @@ mod plan;
 mod record;
 mod remove;
 mod request;
+mod since;
 mod switch;
 
 pub use logs::LogsRequest;
 pub use remove::{RemoveEnvironmentRequest, RemoveServiceRequest};
+pub use since::Since;
 pub use request::{DeployRequest, ReconfigureRequest, RollbackRequest};
 
 pub(crate) use again::{observe_reconfigure, observe_rollback};

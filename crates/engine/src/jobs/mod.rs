@@ -5,6 +5,7 @@
 //! stands; [`Runner::resume`] goes on in the direction it had, [`Runner::undo`] takes back what was
 //! done. Both begin by observing, so that nothing happens twice.
 
+mod follow;
 mod progress;
 mod runner;
 mod stop;
@@ -15,6 +16,8 @@ mod work;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use follow::JobNews;
+pub(crate) use follow::look;
 pub use runner::{Limits, Runner};
 pub use watch::JobEvent;
 

@@ -1,7 +1,7 @@
 //! The runner: takes jobs from their lines, one at a time a target, and never two for one.
 
 use super::{
-    Checkpoint, JobError, JobEvent, Performer,
+    Checkpoint, JobError, JobEvent, JobNews, Performer, follow,
     progress::LogWriter,
     watch::{Live, watch},
     work::Work,
@@ -201,6 +201,15 @@ impl<P: Performer> Runner<P> {
     ) -> impl Stream<Item = Result<JobEvent, JobError>> + Send + use<P> {
         let core = &self.shared.core;
         watch(core.store.clone(), id, core.live.subscribe())
+    }
+
+    /// How a job is, at once and whenever that changes, until it ends or is interrupted.
+    pub fn follow(
+        &self,
+        id: JobId,
+    ) -> impl Stream<Item = Result<JobNews, JobError>> + Send + use<P> {
+        let core = &self.shared.core;
+        follow::follow(core.store.clone(), id, core.live.subscribe())
     }
 
     /// Asks a job to stop; what it did is undone. One that has not begun never begins.

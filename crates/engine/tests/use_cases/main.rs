@@ -11,6 +11,7 @@ mod faults;
 mod fleet;
 mod forms;
 mod health;
+mod history;
 mod hosts;
 mod projects;
 mod provisioning;

@@ -1,5 +1,12 @@
 //! Looking back: jobs, deployments, releases, logs, the audit.
 
+mod compare;
+mod list;
+mod logs;
+
+pub use compare::{Comparison, Difference, FileDifference, VariableDifference};
+pub use list::{DeploymentDetail, DeploymentRow, ReleaseRow};
+
 use crate::{Engine, Result, deploy::here};
 use plimsoll_domain::{
     DeploymentId, EnvironmentId, JobId, ReleaseId, ServiceId,
