@@ -2,11 +2,14 @@
 
 pub mod account;
 pub mod data;
+pub mod deployment;
 pub mod desk;
 pub mod domain;
 pub mod file;
 pub mod form;
 pub mod health;
+pub mod job;
+pub mod plan;
 pub mod practice;
 pub mod project;
 pub mod server;

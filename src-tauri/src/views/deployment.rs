@@ -1,10 +1,14 @@
 //! Deployments: acts, kept for ever.
 
 use super::{
-    DeploymentId, EnvironmentId, JobId, JobStatusView, ReleaseId, ServerId, ServiceId,
-    mirror::mirror,
+    CommandError, DeploymentId, EnvironmentId, JobId, JobStatusView, ProjectId, ReleaseId,
+    ReleaseRowView, ReleaseView, ServerId, ServiceId, mirror::mirror,
 };
-use plimsoll_domain::deployment::{Deployment, DeploymentKind};
+use plimsoll_domain::{
+    Timestamp,
+    deployment::{Deployment, DeploymentKind},
+};
+use plimsoll_engine::{DeploymentDetail, DeploymentFilter, DeploymentRow};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -62,5 +66,107 @@ impl From<Deployment> for DeploymentView {
             created_at: deployment.created_at.to_string(),
             finished_at: deployment.finished_at.map(|at| at.to_string()),
         }
+    }
+}
+
+/// A deployment with what a list says about it, also when its service is gone.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct DeploymentRowView {
+    /// The deployment.
+    pub deployment: DeploymentView,
+    /// The project.
+    pub project_id: ProjectId,
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The service's name.
+    pub service: String,
+    /// The release's number, once there is one.
+    pub number: Option<u32>,
+    /// The release's commit, where there is one.
+    pub commit: Option<String>,
+    /// Whether it serves now.
+    pub serves: bool,
+}
+
+impl From<DeploymentRow> for DeploymentRowView {
+    fn from(row: DeploymentRow) -> Self {
+        Self {
+            deployment: row.deployment.into(),
+            project_id: row.project_id.into(),
+            project: row.project.to_string(),
+            environment: row.environment.to_string(),
+            service: row.service.to_string(),
+            number: row.number,
+            commit: row.commit,
+            serves: row.serves,
+        }
+    }
+}
+
+/// A deployment with its release and what else is kept of its service.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct DeploymentDetailView {
+    /// The deployment.
+    pub row: DeploymentRowView,
+    /// Its release, once there is one.
+    pub release: Option<ReleaseView>,
+    /// The releases of its service that are kept, newest first.
+    pub kept: Vec<ReleaseRowView>,
+}
+
+impl From<DeploymentDetail> for DeploymentDetailView {
+    fn from(detail: DeploymentDetail) -> Self {
+        Self {
+            row: detail.row.into(),
+            release: detail.release.map(Into::into),
+            kept: detail.kept.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// Which deployments; none does not filter.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Type)]
+pub struct DeploymentFilterView {
+    /// Of this project.
+    pub project_id: Option<ProjectId>,
+    /// Of this environment.
+    pub environment_id: Option<EnvironmentId>,
+    /// Of this service.
+    pub service_id: Option<ServiceId>,
+    /// That stand here.
+    pub status: Option<JobStatusView>,
+    /// That happened for this reason.
+    pub kind: Option<DeploymentKindView>,
+    /// Asked for at this moment or later, RFC 3339.
+    pub since: Option<String>,
+    /// Asked for before this moment, RFC 3339.
+    pub until: Option<String>,
+    /// Whose names, failure, commit or release contain this.
+    pub text: Option<String>,
+}
+
+impl TryFrom<DeploymentFilterView> for DeploymentFilter {
+    type Error = CommandError;
+
+    fn try_from(view: DeploymentFilterView) -> Result<Self, CommandError> {
+        let moment = |field: &str, text: Option<String>| {
+            let parsed = text.map(|text| text.parse::<Timestamp>()).transpose();
+            parsed.map_err(|_| {
+                let message = "This is no moment in time.";
+                CommandError::input("invalid_moment", message, "Choose a day.").about(field)
+            })
+        };
+        Ok(Self {
+            project: view.project_id.map(Into::into),
+            environment: view.environment_id.map(Into::into),
+            service: view.service_id.map(Into::into),
+            status: view.status.map(Into::into),
+            kind: view.kind.map(Into::into),
+            since: moment("since", view.since)?,
+            until: moment("until", view.until)?,
+            text: view.text.filter(|text| !text.is_empty()),
+        })
     }
 }

@@ -1,7 +1,8 @@
 //! Jobs, their steps, and what may be done about them.
 
-use super::{CommandError, JobId, PlanId, mirror::mirror};
+use super::{CommandError, DeploymentRowView, JobId, PlanId, ServerId, mirror::mirror};
 use plimsoll_domain::job::{Direction, Job, JobStatus, JobStep, Moves, OnFailure, StepStatus};
+use plimsoll_engine::{JobNews, LogLine, Since, Slice};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -168,4 +169,148 @@ impl From<Moves> for MovesView {
             can_retry: moves.retry,
         }
     }
+}
+
+/// How a job is now, all of it.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct JobNewsView {
+    /// The job.
+    pub job: JobView,
+    /// Its steps, first to last.
+    pub steps: Vec<StepView>,
+    /// What may be done about it.
+    pub moves: MovesView,
+    /// How many lines each step has logged.
+    pub lines: Vec<u64>,
+    /// Bytes that have travelled.
+    pub bytes: Vec<StepBytesView>,
+    /// What it waits for.
+    pub waiting: Option<WaitingView>,
+}
+
+/// Bytes that have travelled for a step.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Type)]
+pub struct StepBytesView {
+    /// The step.
+    pub step: u32,
+    /// So many.
+    pub done: u64,
+    /// Of so many, where that is known.
+    pub total: Option<u64>,
+}
+
+/// The job that another one waits for.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct WaitingView {
+    /// That job.
+    pub job_id: JobId,
+    /// What it does.
+    pub title: String,
+    /// Where it stands.
+    pub status: JobStatusView,
+    /// The process that works on it, in its own words.
+    pub process: Option<String>,
+}
+
+impl From<JobNews> for JobNewsView {
+    fn from(news: JobNews) -> Self {
+        Self {
+            job: news.job.into(),
+            steps: news.steps.into_iter().map(Into::into).collect(),
+            moves: news.moves.into(),
+            lines: news.lines,
+            bytes: news
+                .bytes
+                .into_iter()
+                .map(|(step, (done, total))| StepBytesView { step, done, total })
+                .collect(),
+            waiting: news.waiting.map(|(job, process)| WaitingView {
+                job_id: job.id.into(),
+                title: job.title,
+                status: job.status.into(),
+                process,
+            }),
+        }
+    }
+}
+
+/// A job with what it belongs to.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct JobDetailView {
+    /// How it is now.
+    pub now: JobNewsView,
+    /// The deployment that it does, where it does one.
+    pub deployment: Option<DeploymentRowView>,
+}
+
+/// Jobs, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct JobPageView {
+    /// The jobs.
+    pub jobs: Vec<JobView>,
+    /// Where the next page begins; none when this was the last.
+    pub next: Option<String>,
+}
+
+impl From<Slice<Job>> for JobPageView {
+    fn from(slice: Slice<Job>) -> Self {
+        Self {
+            jobs: slice.items.into_iter().map(Into::into).collect(),
+            next: slice.next,
+        }
+    }
+}
+
+/// What a server says about an interrupted deployment.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct SinceView {
+    /// The server.
+    pub server_id: ServerId,
+    /// What happened there, in a sentence.
+    pub text: String,
+    /// When the last of it happened, RFC 3339.
+    pub at: Option<String>,
+    /// Whether the new release serves there.
+    pub serves: bool,
+}
+
+impl From<Since> for SinceView {
+    fn from(since: Since) -> Self {
+        Self {
+            server_id: since.server_id.into(),
+            text: since.text,
+            at: since.at.map(|at| at.to_string()),
+            serves: since.serves,
+        }
+    }
+}
+
+/// A line of a job's log.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct JobLineView {
+    /// The text.
+    pub text: String,
+    /// When it came, RFC 3339.
+    pub at: String,
+    /// Whether it was written to standard error.
+    pub is_error: bool,
+}
+
+impl From<LogLine> for JobLineView {
+    fn from(line: LogLine) -> Self {
+        Self {
+            is_error: line.stream == "stderr",
+            at: line.at.to_string(),
+            text: line.text,
+        }
+    }
+}
+
+/// Lines one after the other.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct JobLinesView {
+    /// The number of the first, counted from 0; those before it are no longer kept.
+    pub from: u64,
+    /// The lines.
+    pub lines: Vec<JobLineView>,
 }

@@ -25,8 +25,11 @@ mod terminal;
 mod variable;
 
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
-pub use data::{BackupView, DataLocationView, RestoredView, SavedView};
-pub use deployment::{DeploymentKindView, DeploymentView};
+pub use data::{DataLocationView, RestoredView, SavedView};
+pub use deployment::{
+    DeploymentDetailView, DeploymentFilterView, DeploymentKindView, DeploymentRowView,
+    DeploymentView,
+};
 pub use desk::DeskView;
 pub use domain::{AnswerView, CertificateView, DomainView, DomainVisitView, SeenView, ZoneView};
 pub use failure::CommandError;
@@ -37,7 +40,9 @@ pub use form::{
 pub use health::{HealthView, LiveLineView, LiveLogNews, ServerHealthView, ServiceHealthView};
 pub use ids::*;
 pub use job::{
-    DirectionView, JobStatusView, JobView, MovesView, OnFailureView, StepStatusView, StepView,
+    DirectionView, JobDetailView, JobLineView, JobLinesView, JobNewsView, JobPageView,
+    JobStatusView, JobView, MovesView, OnFailureView, SinceView, StepBytesView, StepStatusView,
+    StepView, WaitingView,
 };
 pub use opening::{CloseAsked, DeskChanged, DeskStateView, NoticeView, Opened, RunningJob};
 pub use plan::{BeforeAfterView, PlanStepView, PlanView};
@@ -46,7 +51,10 @@ pub use practice::{
     TourStateView, TourStepIdView, TourStepView, TourView,
 };
 pub use project::{EnvironmentView, ProjectView, ServiceView};
-pub use release::{ReleaseView, VariableNameView};
+pub use release::{
+    ComparisonView, DifferenceView, FileDifferenceView, ReleaseRowView, ReleaseView,
+    VariableDifferenceView, VariableNameView,
+};
 pub use row::{Row, RowView};
 pub use secret::SecretText;
 pub use server::{

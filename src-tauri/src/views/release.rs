@@ -1,7 +1,8 @@
 //! Releases: an image with the settings and variables it ran with. Secrets by name only.
 
-use super::{DeploymentId, EnvironmentId, ReleaseId, ServiceId};
+use super::{BeforeAfterView, DeploymentId, EnvironmentId, ReleaseId, ServiceId, mirror::mirror};
 use plimsoll_domain::release::{Release, VariableValue};
+use plimsoll_engine::{Comparison, Difference, ReleaseRow};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -71,6 +72,103 @@ impl From<Release> for ReleaseView {
                 })
                 .collect(),
             created_at: release.created_at.to_string(),
+        }
+    }
+}
+
+/// A release that is kept.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct ReleaseRowView {
+    /// The release.
+    pub release: ReleaseView,
+    /// Whether it serves now.
+    pub serves: bool,
+}
+
+impl From<ReleaseRow> for ReleaseRowView {
+    fn from(row: ReleaseRow) -> Self {
+        Self {
+            release: row.release.into(),
+            serves: row.serves,
+        }
+    }
+}
+
+mirror! {
+    /// How something stands in the second release against the first.
+    DifferenceView of Difference {
+        /// Only in the second.
+        Added,
+        /// Only in the first.
+        Removed,
+        /// In both, and not the same.
+        Changed,
+        /// In both, sealed: whether the values are the same is not known.
+        Sealed,
+        /// The same in both.
+        Same,
+    }
+}
+
+/// A variable by its name.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct VariableDifferenceView {
+    /// Name.
+    pub name: String,
+    /// Whether it is sealed.
+    pub secret: bool,
+    /// How it differs.
+    pub difference: DifferenceView,
+}
+
+/// A file by its path.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct FileDifferenceView {
+    /// Path within the source.
+    pub path: String,
+    /// How it differs.
+    pub difference: DifferenceView,
+}
+
+/// Two releases side by side.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct ComparisonView {
+    /// The first.
+    pub before: ReleaseView,
+    /// The second.
+    pub after: ReleaseView,
+    /// Settings that differ.
+    pub settings: Vec<BeforeAfterView>,
+    /// All variables of both, by name.
+    pub variables: Vec<VariableDifferenceView>,
+    /// Files that differ; none where what one was built from is not known any more.
+    pub files: Option<Vec<FileDifferenceView>>,
+}
+
+impl From<Comparison> for ComparisonView {
+    fn from(comparison: Comparison) -> Self {
+        Self {
+            before: comparison.before.into(),
+            after: comparison.after.into(),
+            settings: comparison.settings.into_iter().map(Into::into).collect(),
+            variables: comparison
+                .variables
+                .into_iter()
+                .map(|variable| VariableDifferenceView {
+                    name: variable.name.to_string(),
+                    secret: variable.secret,
+                    difference: variable.difference.into(),
+                })
+                .collect(),
+            files: comparison.files.map(|files| {
+                files
+                    .into_iter()
+                    .map(|file| FileDifferenceView {
+                        path: file.path,
+                        difference: file.difference.into(),
+                    })
+                    .collect()
+            }),
         }
     }
 }

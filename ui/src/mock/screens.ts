@@ -202,5 +202,38 @@ export const screens: Screen[] = [
 		name: 'server-logs',
 		path: '/servers/0193a5c2-0000-7000-8000-00000000c001?tab=logs',
 		states: ['full', 'error']
+	},
+	{
+		name: 'plan',
+		path: '/plans/0193a5c2-0000-7000-8000-00000000b001',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'plan-outdated',
+		path: '/plans/0193a5c2-0000-7000-8000-00000000b001',
+		states: ['full'],
+		ask: 'plan=outdated',
+		then: [{ click: 'Approve' }]
+	},
+	{
+		name: 'job-running',
+		path: '/jobs/0193a5c2-0000-7000-8000-00000000a001',
+		states: ['full', 'loading', 'error']
+	},
+	{ name: 'job-failed', path: '/jobs/0193a5c2-0000-7000-8000-00000000a002', states: ['full'] },
+	{ name: 'job-interrupted', path: '/jobs/0193a5c2-0000-7000-8000-00000000a003', states: ['full'] },
+	{ name: 'interrupted', path: '/deployments', states: ['full'], ask: 'job=interrupted' },
+	{ name: 'job-waiting', path: '/jobs/0193a5c2-0000-7000-8000-00000000a004', states: ['full'] },
+	{ name: 'deployments', path: '/deployments', states: ['full', 'empty', 'loading', 'error'] },
+	{ name: 'deployments-none', path: '/deployments?text=zzz', states: ['full'] },
+	{
+		name: 'deployments-compare',
+		path: '/deployments?compare=0193a5c3-2700-7000-8000-00000000d002.0193a5c3-2704-7000-8000-00000000d002',
+		states: ['full']
+	},
+	{
+		name: 'deployment',
+		path: '/deployments/0193a5c3-26fc-7000-8000-00000000d001',
+		states: ['full', 'loading', 'error']
 	}
 ];

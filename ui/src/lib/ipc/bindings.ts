@@ -68,6 +68,24 @@ export const commands = {
 	servicePlanRollback: (environmentId: EnvironmentId, serviceId: ServiceId, to: number | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_rollback", { environmentId, serviceId, to })),
 	/**  Plans to remove a service from an environment's servers. */
 	servicePlanRemove: (environmentId: EnvironmentId, serviceId: ServiceId, volumes: boolean) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_remove", { environmentId, serviceId, volumes })),
+	planGet: (planId: PlanId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("plan_get", { planId })),
+	planApprove: (planId: PlanId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("plan_approve", { planId })),
+	planAgain: (planId: PlanId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("plan_again", { planId })),
+	jobGet: (jobId: JobId) => typedError<JobDetailView, CommandError>(__TAURI_INVOKE("job_get", { jobId })),
+	jobList: (status: JobStatusView | null, before: string | null, limit: number) => typedError<JobPageView, CommandError>(__TAURI_INVOKE("job_list", { status, before, limit })),
+	jobFollow: (jobId: JobId, channel: Channel<JobNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("job_follow", { jobId, channel })),
+	jobCancel: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_cancel", { jobId })),
+	jobResume: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_resume", { jobId })),
+	jobUndo: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_undo", { jobId })),
+	jobRetry: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_retry", { jobId })),
+	jobSince: (jobId: JobId) => typedError<SinceView[], CommandError>(__TAURI_INVOKE("job_since", { jobId })),
+	jobLines: (jobId: JobId, step: number | null, from: number, count: number) => typedError<JobLinesView, CommandError>(__TAURI_INVOKE("job_lines", { jobId, step, from, count })),
+	jobLineWith: (jobId: JobId, step: number | null, text: string, from: number, forward: boolean) => typedError<number | null, CommandError>(__TAURI_INVOKE("job_line_with", { jobId, step, text, from, forward })),
+	deploymentIds: (filter: DeploymentFilterView) => typedError<DeploymentId[], CommandError>(__TAURI_INVOKE("deployment_ids", { filter })),
+	deploymentRows: (ids: DeploymentId[]) => typedError<DeploymentRowView[], CommandError>(__TAURI_INVOKE("deployment_rows", { ids })),
+	deploymentGet: (deploymentId: DeploymentId) => typedError<DeploymentDetailView, CommandError>(__TAURI_INVOKE("deployment_get", { deploymentId })),
+	releaseList: (environmentId: EnvironmentId, serviceId: ServiceId) => typedError<ReleaseRowView[], CommandError>(__TAURI_INVOKE("release_list", { environmentId, serviceId })),
+	releaseCompare: (before: ReleaseId, after: ReleaseId) => typedError<ComparisonView, CommandError>(__TAURI_INVOKE("release_compare", { before, after })),
 	/**  Sets a variable, plain or sealed. */
 	variableSet: (environmentId: EnvironmentId, serviceId: ServiceId, name: string, value: SecretText, secret: boolean) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("variable_set", { environmentId, serviceId, name, value, secret })),
 	/**  Removes a variable. */
@@ -1548,3 +1566,23 @@ function makeEvent<TListen, TEmit = TListen>(name: string, serialize?: (payload:
     return Object.assign(fn, base);
 }
 
+
+export type JobDetailView = { now: JobNewsView, deployment: DeploymentRowView | null };
+export type JobNewsView = { job: JobView, steps: StepView[], moves: MovesView, lines: number[], bytes: StepBytesView[], waiting: WaitingView | null };
+export type StepBytesView = { step: number, done: number, total: number | null };
+export type WaitingView = { job_id: JobId, title: string, status: JobStatusView, process: string | null };
+export type StepStatusView = "pending" | "running" | "done" | "skipped" | "failed" | "undoing" | "undone" | "undo_failed";
+export type StepView = { number: number, title: string, status: StepStatusView, attempt: number, failure: CommandError | null, started_at: string | null, finished_at: string | null };
+export type MovesView = { can_cancel: boolean, can_resume: boolean, can_undo: boolean, can_retry: boolean };
+export type JobPageView = { jobs: JobView[], next: string | null };
+export type SinceView = { server_id: ServerId, text: string, at: string | null, serves: boolean };
+export type JobLineView = { text: string, at: string, is_error: boolean };
+export type JobLinesView = { from: number, lines: JobLineView[] };
+export type DeploymentRowView = { deployment: DeploymentView, project_id: ProjectId, project: string, environment: string, service: string, number: number | null, commit: string | null, serves: boolean };
+export type DeploymentDetailView = { row: DeploymentRowView, release: ReleaseView | null, kept: ReleaseRowView[] };
+export type ReleaseRowView = { release: ReleaseView, serves: boolean };
+export type DeploymentFilterView = { project_id: ProjectId | null, environment_id: EnvironmentId | null, service_id: ServiceId | null, status: JobStatusView | null, kind: DeploymentKindView | null, since: string | null, until: string | null, text: string | null };
+export type DifferenceView = "added" | "removed" | "changed" | "sealed" | "same";
+export type VariableDifferenceView = { name: string, secret: boolean, difference: DifferenceView };
+export type FileDifferenceView = { path: string, difference: DifferenceView };
+export type ComparisonView = { before: ReleaseView, after: ReleaseView, settings: BeforeAfterView[], variables: VariableDifferenceView[], files: FileDifferenceView[] | null };

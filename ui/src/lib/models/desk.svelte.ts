@@ -12,6 +12,7 @@ import { accounts, keys } from './account.svelte';
 import { deployments, releases } from './deployment.svelte';
 import { certificates, domains } from './domain.svelte';
 import { place } from './place.svelte';
+import { jobs } from './job.svelte';
 import { configurations, environments, projects, services, variables } from './project.svelte';
 import { baseSnapshots, servers } from './server.svelte';
 
@@ -73,6 +74,7 @@ class Desk {
 			keys.fill(view.keys);
 			domains.fill(view.domains);
 			certificates.fill(view.certificates);
+			jobs.fill(view.jobs);
 			servers.fill(view.servers);
 			baseSnapshots.fill(view.base_snapshots);
 			baseSnapshots.recipe = view.recipe_hash;
@@ -126,6 +128,9 @@ class Desk {
 					break;
 				case 'configuration':
 					configurations.apply(id, row.now ?? null);
+					break;
+				case 'job':
+					jobs.apply(id, row.now ?? null);
 					break;
 				case 'deployment':
 					deployments.apply(id, row.now ?? null);
