@@ -77,7 +77,10 @@ export async function screens() {
 	return module.screens;
 }
 
-/** Every screen in every state and theme: `look({ screen, state, theme, page, problems })`. */
+/**
+ * Every screen in every state and theme: `look({ screen, state, theme, page, problems })`. `only` is a
+ * pattern for names such as `plan-full-dark-1280x800`.
+ */
 export async function eachScreen({ browser, at, size, themes, only, look }) {
 	const all = await screens();
 	for (const theme of themes) {
@@ -100,7 +103,8 @@ export async function eachScreen({ browser, at, size, themes, only, look }) {
 		for (const screen of all) {
 			for (const state of screen.states) {
 				const name = `${screen.name}-${state}`;
-				if (only && !name.includes(only)) continue;
+				if (only && !new RegExp(only).test(`${name}-${theme}-${size.width}x${size.height}`))
+					continue;
 				problems = [];
 				const query = [`state=${state}`, `theme=${theme}`, screen.ask].filter(Boolean).join('&');
 				// What the last screen left behind is nothing to this one.
