@@ -13,7 +13,7 @@ use tauri::ipc::Channel;
 use tokio::sync::Semaphore;
 
 /// Most bytes that a page may have been sent and not shown.
-const UNSHOWN: u32 = 128 * 1024;
+const UNSHOWN: u32 = 64 * 1024;
 
 /// A page's screen, fed as fast as it shows.
 pub struct PageScreen {

@@ -11,8 +11,8 @@ export interface Size {
 	rows: number;
 }
 
-/** How many bytes are shown before the engine is told. It sends 128 KiB and waits then. */
-const TELL_EVERY = 16 * 1024;
+/** How often the engine is told at most, ms: it sends 64 KiB and waits then, so a flood leaves the page time. */
+const TELL_EVERY = 16;
 
 /** A terminal on a server. What has not been shown yet holds the server back. */
 export class Session {
@@ -22,9 +22,9 @@ export class Session {
 	status = $state<number | null>(null);
 	readonly #screen: Screen;
 	#number: number | null = null;
-	#received = 0;
 	#shown = 0;
 	#told = 0;
+	#telling = false;
 	#end: TerminalEndView | null = null;
 	#closed = false;
 	#typed: Promise<unknown> = Promise.resolve();
@@ -78,18 +78,22 @@ export class Session {
 	#show(piece: unknown): void {
 		if (this.#closed) return;
 		const bytes = piece instanceof ArrayBuffer ? new Uint8Array(piece) : new Uint8Array();
-		this.#received += bytes.length;
 		this.#screen.write(bytes, () => {
 			this.#shown += bytes.length;
-			if (this.#shown - this.#told >= TELL_EVERY || this.#shown === this.#received) this.#tell();
+			this.#tell();
 			this.#settle();
 		});
 	}
 
 	#tell(): void {
-		if (this.#number === null || this.#closed || this.#shown === this.#told) return;
-		this.#told = this.#shown;
-		void api.terminalAck(this.#number, this.#shown);
+		if (this.#telling) return;
+		this.#telling = true;
+		setTimeout(() => {
+			this.#telling = false;
+			if (this.#number === null || this.#closed || this.#shown === this.#told) return;
+			this.#told = this.#shown;
+			void api.terminalAck(this.#number, this.#shown);
+		}, TELL_EVERY);
 	}
 
 	/** The end may overtake the last bytes: it counts when they have been shown. */

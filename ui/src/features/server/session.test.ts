@@ -3,6 +3,8 @@ import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Session } from './session.svelte';
 
+/** As long as acknowledgements are gathered. */
+const pause = (): Promise<void> => new Promise((done) => setTimeout(done, 40));
 const tick = (): Promise<void> => new Promise((done) => setTimeout(done, 0));
 
 interface Call {
@@ -50,8 +52,10 @@ describe('a terminal', () => {
 		for (let n = 0; n < 4; n += 1) send(8 * 1024);
 		await tick();
 		expect(asked('terminal_ack')).toHaveLength(0);
+		waiting.splice(0, 2).forEach((shown) => shown());
+		await pause();
 		waiting.splice(0).forEach((shown) => shown());
-		await tick();
+		await pause();
 		expect(asked('terminal_ack').map(({ args }) => args['total'])).toEqual([16 * 1024, 32 * 1024]);
 	});
 
