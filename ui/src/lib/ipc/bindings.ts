@@ -68,24 +68,6 @@ export const commands = {
 	servicePlanRollback: (environmentId: EnvironmentId, serviceId: ServiceId, to: number | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_rollback", { environmentId, serviceId, to })),
 	/**  Plans to remove a service from an environment's servers. */
 	servicePlanRemove: (environmentId: EnvironmentId, serviceId: ServiceId, volumes: boolean) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_remove", { environmentId, serviceId, volumes })),
-	planGet: (planId: PlanId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("plan_get", { planId })),
-	planApprove: (planId: PlanId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("plan_approve", { planId })),
-	planAgain: (planId: PlanId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("plan_again", { planId })),
-	jobGet: (jobId: JobId) => typedError<JobDetailView, CommandError>(__TAURI_INVOKE("job_get", { jobId })),
-	jobList: (status: JobStatusView | null, before: string | null, limit: number) => typedError<JobPageView, CommandError>(__TAURI_INVOKE("job_list", { status, before, limit })),
-	jobFollow: (jobId: JobId, channel: Channel<JobNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("job_follow", { jobId, channel })),
-	jobCancel: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_cancel", { jobId })),
-	jobResume: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_resume", { jobId })),
-	jobUndo: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_undo", { jobId })),
-	jobRetry: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_retry", { jobId })),
-	jobSince: (jobId: JobId) => typedError<SinceView[], CommandError>(__TAURI_INVOKE("job_since", { jobId })),
-	jobLines: (jobId: JobId, step: number | null, from: number, count: number) => typedError<JobLinesView, CommandError>(__TAURI_INVOKE("job_lines", { jobId, step, from, count })),
-	jobLineWith: (jobId: JobId, step: number | null, text: string, from: number, forward: boolean) => typedError<number | null, CommandError>(__TAURI_INVOKE("job_line_with", { jobId, step, text, from, forward })),
-	deploymentIds: (filter: DeploymentFilterView) => typedError<DeploymentId[], CommandError>(__TAURI_INVOKE("deployment_ids", { filter })),
-	deploymentRows: (ids: DeploymentId[]) => typedError<DeploymentRowView[], CommandError>(__TAURI_INVOKE("deployment_rows", { ids })),
-	deploymentGet: (deploymentId: DeploymentId) => typedError<DeploymentDetailView, CommandError>(__TAURI_INVOKE("deployment_get", { deploymentId })),
-	releaseList: (environmentId: EnvironmentId, serviceId: ServiceId) => typedError<ReleaseRowView[], CommandError>(__TAURI_INVOKE("release_list", { environmentId, serviceId })),
-	releaseCompare: (before: ReleaseId, after: ReleaseId) => typedError<ComparisonView, CommandError>(__TAURI_INVOKE("release_compare", { before, after })),
 	/**  Sets a variable, plain or sealed. */
 	variableSet: (environmentId: EnvironmentId, serviceId: ServiceId, name: string, value: SecretText, secret: boolean) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("variable_set", { environmentId, serviceId, name, value, secret })),
 	/**  Removes a variable. */
@@ -126,6 +108,45 @@ export const commands = {
 	liveSearch: (number: number, text: string, from: number, forward: boolean) => typedError<number | null, CommandError>(__TAURI_INVOKE("live_search", { number, text, from, forward })),
 	/**  Stops what goes on under a number. */
 	streamStop: (number: number) => __TAURI_INVOKE<void>("stream_stop", { number }),
+	/**  A plan, as it was made. */
+	planGet: (planId: PlanId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("plan_get", { planId })),
+	/**  Puts exactly this plan in line; answers its job. */
+	planApprove: (planId: PlanId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("plan_approve", { planId })),
+	/**  Makes a plan again, for the world as it is now. */
+	planAgain: (planId: PlanId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("plan_again", { planId })),
+	/**  A job as it is now, with the deployment that it does. */
+	jobGet: (jobId: JobId) => typedError<JobDetailView, CommandError>(__TAURI_INVOKE("job_get", { jobId })),
+	/**  Jobs, newest first, from where the page before ended. */
+	jobList: (status: JobStatusView | null, before: string | null, limit: number) => typedError<JobPageView, CommandError>(__TAURI_INVOKE("job_list", { status, before, limit })),
+	/**
+	 *  Tells how a job is, at once and whenever that changes, until it ends or is stopped by the number
+	 *  that this answers.
+	 */
+	jobFollow: (jobId: JobId, channel: Channel<JobNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("job_follow", { jobId, channel })),
+	/**  Asks a job to stop. */
+	jobCancel: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_cancel", { jobId })),
+	/**  Goes on with an interrupted job. */
+	jobResume: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_resume", { jobId })),
+	/**  Takes back what an interrupted or failed job did. */
+	jobUndo: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_undo", { jobId })),
+	/**  Tries the rest of a failed or cancelled job again. */
+	jobRetry: (jobId: JobId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("job_retry", { jobId })),
+	/**  What happened on the servers since a deployment was interrupted. */
+	jobSince: (jobId: JobId) => typedError<SinceView[], CommandError>(__TAURI_INVOKE("job_since", { jobId })),
+	/**  Lines of a job's log, or of one of its steps, from a number on. */
+	jobLines: (jobId: JobId, step: number | null, from: number, count: number) => typedError<JobLinesView, CommandError>(__TAURI_INVOKE("job_lines", { jobId, step, from, count })),
+	/**  The nearest line of a job's log with a text in it. */
+	jobLineWith: (jobId: JobId, step: number | null, text: string, from: number, forward: boolean) => typedError<number | null, CommandError>(__TAURI_INVOKE("job_line_with", { jobId, step, text, from, forward })),
+	/**  The ids of all deployments that a filter lets through, newest first. */
+	deploymentIds: (filter: DeploymentFilterView) => typedError<DeploymentId[], CommandError>(__TAURI_INVOKE("deployment_ids", { filter })),
+	/**  Deployments by their ids. */
+	deploymentRows: (ids: DeploymentId[]) => typedError<DeploymentRowView[], CommandError>(__TAURI_INVOKE("deployment_rows", { ids })),
+	/**  A deployment with its release and what else is kept of its service. */
+	deploymentGet: (deploymentId: DeploymentId) => typedError<DeploymentDetailView, CommandError>(__TAURI_INVOKE("deployment_get", { deploymentId })),
+	/**  The releases of a service in an environment that are kept, newest first. */
+	releaseList: (environmentId: EnvironmentId, serviceId: ServiceId) => typedError<ReleaseRowView[], CommandError>(__TAURI_INVOKE("release_list", { environmentId, serviceId })),
+	/**  Two releases of one service side by side, without a variable's value. */
+	releaseCompare: (before: ReleaseId, after: ReleaseId) => typedError<ComparisonView, CommandError>(__TAURI_INVOKE("release_compare", { before, after })),
 	/**  All machines of an account; those that are not ours are locked. */
 	serverListing: (accountId: ProviderAccountId) => typedError<MachineView[], CommandError>(__TAURI_INVOKE("server_listing", { accountId })),
 	/**  Tells how servers are, again and again, until it is stopped by the number that it answers. */
@@ -379,6 +400,20 @@ export type CommandError = {
 	field: string,
 };
 
+/**  Two releases side by side. */
+export type ComparisonView = {
+	/**  The first. */
+	before: ReleaseView,
+	/**  The second. */
+	after: ReleaseView,
+	/**  Settings that differ. */
+	settings: BeforeAfterView[],
+	/**  All variables of both, by name. */
+	variables: VariableDifferenceView[],
+	/**  Files that differ; none where what one was built from is not known any more. */
+	files: FileDifferenceView[] | null,
+};
+
 export type ConfigurationId = string;
 
 /**  A deployment configuration that was saved under a name. */
@@ -437,6 +472,36 @@ export type DataLocationView = {
 	backups: BackupView[],
 };
 
+/**  A deployment with its release and what else is kept of its service. */
+export type DeploymentDetailView = {
+	/**  The deployment. */
+	row: DeploymentRowView,
+	/**  Its release, once there is one. */
+	release: ReleaseView | null,
+	/**  The releases of its service that are kept, newest first. */
+	kept: ReleaseRowView[],
+};
+
+/**  Which deployments; none does not filter. */
+export type DeploymentFilterView = {
+	/**  Of this project. */
+	project_id: ProjectId | null,
+	/**  Of this environment. */
+	environment_id: EnvironmentId | null,
+	/**  Of this service. */
+	service_id: ServiceId | null,
+	/**  That stand here. */
+	status: JobStatusView | null,
+	/**  That happened for this reason. */
+	kind: DeploymentKindView | null,
+	/**  Asked for at this moment or later, RFC 3339. */
+	since: string | null,
+	/**  Asked for before this moment, RFC 3339. */
+	until: string | null,
+	/**  Whose names, failure, commit or release contain this. */
+	text: string | null,
+};
+
 export type DeploymentId = string;
 
 /**  Why a deployment happened. */
@@ -447,6 +512,26 @@ export type DeploymentKindView =
 "rollback" | 
 /**  The same image with other variables or settings. */
 "reconfigure";
+
+/**  A deployment with what a list says about it, also when its service is gone. */
+export type DeploymentRowView = {
+	/**  The deployment. */
+	deployment: DeploymentView,
+	/**  The project. */
+	project_id: ProjectId,
+	/**  The project's name. */
+	project: string,
+	/**  The environment's name. */
+	environment: string,
+	/**  The service's name. */
+	service: string,
+	/**  The release's number, once there is one. */
+	number: number | null,
+	/**  The release's commit, where there is one. */
+	commit: string | null,
+	/**  Whether it serves now. */
+	serves: boolean,
+};
 
 /**  One act of putting a release on an environment. */
 export type DeploymentView = {
@@ -541,6 +626,19 @@ export type DeskView = {
 	/**  The releases of these deployments. */
 	releases: ReleaseView[],
 };
+
+/**  How something stands in the second release against the first. */
+export type DifferenceView = 
+/**  Only in the second. */
+"added" | 
+/**  Only in the first. */
+"removed" | 
+/**  In both, and not the same. */
+"changed" | 
+/**  In both, sealed: whether the values are the same is not known. */
+"sealed" | 
+/**  The same in both. */
+"same";
 
 /**  Which way a job works through its steps. */
 export type DirectionView = 
@@ -668,6 +766,14 @@ export type FiguresView = {
 	failure: CommandError | null,
 };
 
+/**  A file by its path. */
+export type FileDifferenceView = {
+	/**  Path within the source. */
+	path: string,
+	/**  How it differs. */
+	difference: DifferenceView,
+};
+
 /**  The firewall before a server at its provider. */
 export type FirewallView = {
 	/**  Its name. */
@@ -763,7 +869,57 @@ export type ImportedView = {
 	sealed: number,
 };
 
+/**  A job with what it belongs to. */
+export type JobDetailView = {
+	/**  How it is now. */
+	now: JobNewsView,
+	/**  The deployment that it does, where it does one. */
+	deployment: DeploymentRowView | null,
+};
+
 export type JobId = string;
+
+/**  A line of a job's log. */
+export type JobLineView = {
+	/**  The text. */
+	text: string,
+	/**  When it came, RFC 3339. */
+	at: string,
+	/**  Whether it was written to standard error. */
+	is_error: boolean,
+};
+
+/**  Lines one after the other. */
+export type JobLinesView = {
+	/**  The number of the first, counted from 0; those before it are no longer kept. */
+	from: number,
+	/**  The lines. */
+	lines: JobLineView[],
+};
+
+/**  How a job is now, all of it. */
+export type JobNewsView = {
+	/**  The job. */
+	job: JobView,
+	/**  Its steps, first to last. */
+	steps: StepView[],
+	/**  What may be done about it. */
+	moves: MovesView,
+	/**  How many lines each step has logged. */
+	lines: number[],
+	/**  Bytes that have travelled. */
+	bytes: StepBytesView[],
+	/**  What it waits for. */
+	waiting: WaitingView | null,
+};
+
+/**  Jobs, newest first. */
+export type JobPageView = {
+	/**  The jobs. */
+	jobs: JobView[],
+	/**  Where the next page begins; none when this was the last. */
+	next: string | null,
+};
 
 /**  Where a job, or a deployment, stands. */
 export type JobStatusView = 
@@ -938,6 +1094,18 @@ export type MotionView =
 /**  Nothing moves. */
 "reduced";
 
+/**  What may be done about a job now. */
+export type MovesView = {
+	/**  It can be asked to stop. */
+	can_cancel: boolean,
+	/**  It can go on. */
+	can_resume: boolean,
+	/**  What it did can be taken back. */
+	can_undo: boolean,
+	/**  The rest can be tried again. */
+	can_retry: boolean,
+};
+
 /**  Something that people have to be told until they put it away. */
 export type NoticeView = {
 	/**  Tells it from others. */
@@ -1078,6 +1246,14 @@ export type ReceiptView = {
 };
 
 export type ReleaseId = string;
+
+/**  A release that is kept. */
+export type ReleaseRowView = {
+	/**  The release. */
+	release: ReleaseView,
+	/**  Whether it serves now. */
+	serves: boolean,
+};
 
 /**  A release. */
 export type ReleaseView = {
@@ -1345,6 +1521,18 @@ export type ShownWhenView = {
 	values: string[],
 };
 
+/**  What a server says about an interrupted deployment. */
+export type SinceView = {
+	/**  The server. */
+	server_id: ServerId,
+	/**  What happened there, in a sentence. */
+	text: string,
+	/**  When the last of it happened, RFC 3339. */
+	at: string | null,
+	/**  Whether the new release serves there. */
+	serves: boolean,
+};
+
 export type SnapshotId = string;
 
 /**  A disk image at its provider. */
@@ -1381,6 +1569,53 @@ export type SshView = {
 	fingerprint: string,
 	/**  The proxy on the way there. */
 	proxy: string | null,
+};
+
+/**  Bytes that have travelled for a step. */
+export type StepBytesView = {
+	/**  The step. */
+	step: number,
+	/**  So many. */
+	done: number,
+	/**  Of so many, where that is known. */
+	total: number | null,
+};
+
+/**  Where a step stands. */
+export type StepStatusView = 
+/**  Not begun. */
+"pending" | 
+/**  Begun. */
+"running" | 
+/**  Done and verified. */
+"done" | 
+/**  Found done already. */
+"skipped" | 
+/**  Failed. */
+"failed" | 
+/**  Its undo has begun. */
+"undoing" | 
+/**  Undone. */
+"undone" | 
+/**  Its undo failed. */
+"undo_failed";
+
+/**  A step of a job. */
+export type StepView = {
+	/**  Its place, from 0. */
+	number: number,
+	/**  What it does, in a few words. */
+	title: string,
+	/**  Where it stands. */
+	status: StepStatusView,
+	/**  How often it was begun. */
+	attempt: number,
+	/**  The failure, when there is one. */
+	failure: CommandError | null,
+	/**  When it began, RFC 3339. */
+	started_at: string | null,
+	/**  When it ended, RFC 3339. */
+	finished_at: string | null,
 };
 
 /**  How a terminal ended. It is told when the last bytes have been sent, and may overtake them. */
@@ -1493,6 +1728,16 @@ export type TourView = {
 /**  What stands in a form's fields, by their names. Some of it may be secret, so it is not printed. */
 export type ValuesView = { [key in string]: string };
 
+/**  A variable by its name. */
+export type VariableDifferenceView = {
+	/**  Name. */
+	name: string,
+	/**  Whether it is sealed. */
+	secret: boolean,
+	/**  How it differs. */
+	difference: DifferenceView,
+};
+
 export type VariableId = string;
 
 /**  A variable without its value. */
@@ -1519,6 +1764,18 @@ export type VariableView = {
 	secret: boolean,
 	/**  When it was last set, RFC 3339. */
 	updated_at: string,
+};
+
+/**  The job that another one waits for. */
+export type WaitingView = {
+	/**  That job. */
+	job_id: JobId,
+	/**  What it does. */
+	title: string,
+	/**  Where it stands. */
+	status: JobStatusView,
+	/**  The process that works on it, in its own words. */
+	process: string | null,
 };
 
 /**  A zone of an account. */
@@ -1566,23 +1823,3 @@ function makeEvent<TListen, TEmit = TListen>(name: string, serialize?: (payload:
     return Object.assign(fn, base);
 }
 
-
-export type JobDetailView = { now: JobNewsView, deployment: DeploymentRowView | null };
-export type JobNewsView = { job: JobView, steps: StepView[], moves: MovesView, lines: number[], bytes: StepBytesView[], waiting: WaitingView | null };
-export type StepBytesView = { step: number, done: number, total: number | null };
-export type WaitingView = { job_id: JobId, title: string, status: JobStatusView, process: string | null };
-export type StepStatusView = "pending" | "running" | "done" | "skipped" | "failed" | "undoing" | "undone" | "undo_failed";
-export type StepView = { number: number, title: string, status: StepStatusView, attempt: number, failure: CommandError | null, started_at: string | null, finished_at: string | null };
-export type MovesView = { can_cancel: boolean, can_resume: boolean, can_undo: boolean, can_retry: boolean };
-export type JobPageView = { jobs: JobView[], next: string | null };
-export type SinceView = { server_id: ServerId, text: string, at: string | null, serves: boolean };
-export type JobLineView = { text: string, at: string, is_error: boolean };
-export type JobLinesView = { from: number, lines: JobLineView[] };
-export type DeploymentRowView = { deployment: DeploymentView, project_id: ProjectId, project: string, environment: string, service: string, number: number | null, commit: string | null, serves: boolean };
-export type DeploymentDetailView = { row: DeploymentRowView, release: ReleaseView | null, kept: ReleaseRowView[] };
-export type ReleaseRowView = { release: ReleaseView, serves: boolean };
-export type DeploymentFilterView = { project_id: ProjectId | null, environment_id: EnvironmentId | null, service_id: ServiceId | null, status: JobStatusView | null, kind: DeploymentKindView | null, since: string | null, until: string | null, text: string | null };
-export type DifferenceView = "added" | "removed" | "changed" | "sealed" | "same";
-export type VariableDifferenceView = { name: string, secret: boolean, difference: DifferenceView };
-export type FileDifferenceView = { path: string, difference: DifferenceView };
-export type ComparisonView = { before: ReleaseView, after: ReleaseView, settings: BeforeAfterView[], variables: VariableDifferenceView[], files: FileDifferenceView[] | null };
