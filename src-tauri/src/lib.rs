@@ -70,8 +70,36 @@ fn set_up(app: &mut App, ipc: &Builder<Wry>) -> Result<(), Box<dyn std::error::E
     window::open(handle)?;
     desk::open(handle.clone());
     tray::show(handle);
+    end_with_session(handle.clone());
     Ok(())
 }
+
+/// Who is asked to end, by a log-out or a shut-down, leaves its jobs in order, too.
+#[cfg(unix)]
+fn end_with_session(app: AppHandle) {
+    use tokio::signal::unix::{SignalKind, signal};
+    tauri::async_runtime::spawn(async move {
+        let asked = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        );
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = asked else {
+            tracing::warn!("a log-out will end Plimsoll at once");
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        app.exit(0);
+    });
+}
+
+/// Windows closes the window first, which does the same.
+#[cfg(not(unix))]
+fn end_with_session(_: AppHandle) {}
 
 /// A second start shows the first one's window and hands its link over. Two folders are two
 /// Plimsolls.
