@@ -5,9 +5,9 @@ mod latest;
 
 use crate::{
     run::{Done, Trouble, println, run, say},
-    setup::{self, npm, root, target},
+    setup::{self, cargo, root, target},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -30,8 +30,10 @@ pub fn bundle(checked: bool) -> Done {
     setup::for_window()?;
     setup::pages()?;
     let agent = setup::agent()?;
-    say("Building the window as it is installed");
-    run(&mut bundler(&agent))?;
+    say("Building the command and the window as they are installed");
+    let dist = ["--workspace", "--profile", "dist", "--bin", "plimsoll"];
+    run(cargo(&["build", "--quiet"]).args(dist))?;
+    run(&mut bundler(&configuration(&agent, &target().join("dist"))))?;
     let packages = packages(&target().join("dist/bundle"))?;
     if packages.is_empty() {
         return Err(Trouble("The bundler made no package.".into()));
@@ -50,21 +52,37 @@ pub fn bundle(checked: bool) -> Done {
     Ok(())
 }
 
-fn bundler(agent: &Path) -> Command {
-    // The agent is no part of the configuration that every build reads, since it would have to be
-    // there for every build.
-    let configuration = json!({
+/// What a package carries besides the window: the agent, which goes to servers, and the command,
+/// which the practice cloud runs by. Neither is part of the configuration that every build reads,
+/// since both would have to be there for every build.
+fn configuration(agent: &Path, dist: &Path) -> Value {
+    let agent = agent.to_string_lossy();
+    let command = dist.join(format!("plimsoll{}", std::env::consts::EXE_SUFFIX));
+    let command = command.to_string_lossy();
+    let mut configuration = json!({
         "build": { "beforeBuildCommand": "" },
-        "bundle": { "resources": { agent.to_string_lossy(): "plimsoll-agent" } },
+        "bundle": { "resources": { agent: "plimsoll-agent" } },
     });
-    let mut command = npm(&["exec", "--", "tauri", "build", "--ci"]);
+    let bundle = &mut configuration["bundle"];
+    if cfg!(target_os = "windows") {
+        bundle["resources"][&*command] = "plimsoll.exe".into();
+    } else if cfg!(target_os = "macos") {
+        bundle["macOS"] = json!({ "files": { "MacOS/plimsoll": command } });
+    } else {
+        bundle["linux"] = json!({ "deb": { "files": { "/usr/bin/plimsoll": command } } });
+    }
+    configuration
+}
+
+fn bundler(configuration: &Value) -> Command {
+    let mut command = Command::new("node");
     command
-        .args(["--bundles", KINDS])
+        .arg(root().join("ui/node_modules/@tauri-apps/cli/tauri.js"))
+        .args(["build", "--ci", "--bundles", KINDS])
         .args(["--config", &configuration.to_string()])
-        .args(["--", "--profile", "dist"])
-        .current_dir(root())
-        // npm looks for programs here, tauri for its configuration below the current folder.
-        .env("npm_config_prefix", root().join("ui"));
+        // The same choice of packages as for the command, so that nothing is compiled twice.
+        .args(["--", "--workspace", "--profile", "dist"])
+        .current_dir(root().join("src-tauri"));
     command
 }
 

@@ -53,11 +53,13 @@ pub fn test(filter: &[String]) -> Done {
     Ok(())
 }
 
-/// What is checked of the pages: types, walls and style, and the tests of their logic.
-const PAGE_CHECKS: [(&str, &str); 3] = [
+/// What is checked of the pages: types, walls and style, the tests of their logic, and that nobody
+/// is kept out.
+const PAGE_CHECKS: [(&str, &str); 4] = [
     ("check", "Checking the pages' types"),
     ("lint", "Checking the pages' walls and style"),
     ("test", "Running the pages' tests"),
+    ("axe", "Going over every screen for accessibility"),
 ];
 
 /// Answers whether all passed; each is run also when one before it failed.

@@ -5,5 +5,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
+mod data;
+mod journey;
+mod keychain;
 mod opening;
 mod support;

@@ -1,6 +1,7 @@
 //! The window opens, safely.
 
-use crate::support::{Desk, Keyring, SOON, eventually};
+use crate::support::{Desk, Keyring, Role, SOON, eventually};
+use std::{net::TcpListener, time::Duration};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_window_opens_and_nothing_goes_wrong_in_it() {
@@ -8,8 +9,9 @@ async fn the_window_opens_and_nothing_goes_wrong_in_it() {
         return;
     };
     let window = desk.open().await;
-    assert_eq!(window.driver().title().await.unwrap(), "Plimsoll");
-    window.sees("Plimsoll").await;
+    window.sees("Welcome to Plimsoll").await;
+    let title = window.driver().title().await.unwrap();
+    assert_eq!(title, "Welcome · Plimsoll");
     assert_eq!(window.went_wrong().await, Vec::<String>::new());
     window.close().await;
 }
@@ -53,7 +55,7 @@ async fn the_page_loads_no_foreign_content_and_runs_no_text_as_a_program() {
                 began.elapsed() < SOON,
                 "{directive} was not refused: {refused}"
             );
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
     let ran = "return [window.inlineRan ?? false, window.evalRan ?? false, window.evalRefused]";
@@ -77,13 +79,75 @@ async fn the_window_goes_nowhere_else() {
         )
         .await;
     // A navigation that was let through would have begun by then.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let address = window.script("return location.href", vec![]).await;
     assert!(
         address.as_str().unwrap().starts_with("tauri://localhost"),
         "{address}"
     );
-    let log = desk.log();
-    eventually("the window runs", SOON, || log.exists()).await;
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_page_gets_no_frame_and_a_frame_no_commands() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
+    foreign.set_nonblocking(true).unwrap();
+    let address = format!("http://{}/", foreign.local_addr().unwrap());
+    let window = desk.open().await;
+    window.sees("Welcome to Plimsoll").await;
+    // What is put between, as a page of somebody else's would try it: by address, by text, by data.
+    let attack = "parent.attacked = true; \
+         (window.__TAURI_INTERNALS__ ?? parent.__TAURI_INTERNALS__) \
+             .invoke('project_create', { values: { name: 'attacked' } });";
+    let framed = "const [address, attack] = arguments;
+         window.refused = [];
+         document.addEventListener('securitypolicyviolation', (event) =>
+             window.refused.push(event.effectiveDirective));
+         const page = `<script>${attack}</script>`;
+         const frames = [
+             { src: address },
+             { src: `data:text/html,${encodeURIComponent(page)}` },
+             { srcdoc: page },
+             { src: URL.createObjectURL(new Blob([page], { type: 'text/html' })) }
+         ];
+         for (const frame of frames)
+             document.body.append(Object.assign(document.createElement('iframe'), frame));
+         return null;";
+    window
+        .script(framed, vec![address.into(), attack.into()])
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(foreign.accept().is_err(), "the foreign page was asked for");
+    let refused = window.script("return window.refused", vec![]).await;
+    let refused: Vec<String> = serde_json::from_value(refused).unwrap();
+    let frames = refused.iter().filter(|each| *each == "frame-src").count();
+    assert!(frames >= 3, "only refused {refused:?}");
+    let attacked = window
+        .script("return window.attacked ?? false", vec![])
+        .await;
+    assert_eq!(attacked, false);
+    let projects = window.command("desk_load", serde_json::json!({})).await;
+    assert!(!projects.to_string().contains("attacked"), "{projects}");
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_leaves_the_work_to_the_first() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let window = desk.open_as_people_do().await;
+    window.sees("Welcome to Plimsoll").await;
+    let mut second = desk.start_again();
+    eventually("the second start has ended", SOON, || {
+        second.0.try_wait().unwrap().is_some()
+    })
+    .await;
+    window.click(Role::Link, "Projects").await;
+    window.sees("No projects yet").await;
+    assert_eq!(window.went_wrong().await, Vec::<String>::new());
     window.close().await;
 }

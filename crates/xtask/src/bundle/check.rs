@@ -10,11 +10,10 @@ use std::{
 };
 
 /// What has to be there once it is installed.
-const BRINGS: [&str; 3] = [
-    "/usr/bin/plimsoll-desktop",
-    "/usr/lib/Plimsoll/plimsoll-agent",
-    "/usr/share/applications/Plimsoll.desktop",
-];
+const BRINGS: [&str; 4] = [WINDOW, "/usr/bin/plimsoll", AGENT, ENTRY];
+const WINDOW: &str = "/usr/bin/plimsoll-desktop";
+const AGENT: &str = "/usr/lib/Plimsoll/plimsoll-agent";
+const ENTRY: &str = "/usr/share/applications/Plimsoll.desktop";
 
 pub fn check(deb: &Path) -> Done {
     let name = output(
@@ -58,11 +57,11 @@ fn works() -> Done {
             return Err(Trouble(format!("The package brought no {file}.")));
         }
     }
-    let entry = std::fs::read_to_string(BRINGS[2])?;
+    let entry = std::fs::read_to_string(ENTRY)?;
     if !entry.contains("x-scheme-handler/plimsoll") {
         return Err(Trouble(format!(
             "{} does not open plimsoll:// links.",
-            BRINGS[2]
+            ENTRY
         )));
     }
     say("Starting it, with a display and a keyring of its own");
@@ -71,10 +70,10 @@ fn works() -> Done {
         .args(["--", "opening::"])
         .current_dir(root())
         .env("PLIMSOLL_TEST_WINDOW", "1")
-        .env("PLIMSOLL_TEST_BINARY", BRINGS[0])
+        .env("PLIMSOLL_TEST_BINARY", WINDOW)
         .env("PLIMSOLL_PRACTICE", target().join("practice/none"))
         // It finds the one that it brought.
-        .env("PLIMSOLL_AGENT", BRINGS[1]);
+        .env("PLIMSOLL_AGENT", AGENT);
     run(&mut tests)
 }
 

@@ -3,7 +3,7 @@
 
 mod find;
 mod practice;
-mod process;
+pub mod process;
 mod session;
 mod window;
 
@@ -12,10 +12,14 @@ pub use practice::Practice;
 pub use session::Keyring;
 pub use window::{Key, Window};
 
+use process::Process;
 use session::Session;
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -65,18 +69,27 @@ impl Desk {
 
     /// Opens the window and waits until it shows something.
     pub async fn open(&self) -> Window {
-        self.open_with(&[]).await
+        // Sessions follow one another closely: none shall be taken for a second start.
+        let alone = [("TAURI_AUTOMATION".to_owned(), "true".into())];
+        Window::open(&[self.variables(), alone.to_vec()].concat(), &self.log()).await
     }
 
-    /// The same with more in the environment.
-    pub async fn open_with(&self, more: &[(&str, &Path)]) -> Window {
+    /// Opens the window as people do: a second start finds it.
+    pub async fn open_as_people_do(&self) -> Window {
+        Window::open(&self.variables(), &self.log()).await
+    }
+
+    /// Starts the program once more, without a driver.
+    pub fn start_again(&self) -> Process {
+        let mut command = Command::new(window::binary());
+        command.env_clear().envs(self.variables());
+        Process::start(&mut command)
+    }
+
+    fn variables(&self) -> Vec<(String, OsString)> {
         let mut variables = self.session.variables();
         variables.push(("PLIMSOLL_PRACTICE".into(), self.practice.folder().into()));
-        variables.extend(
-            more.iter()
-                .map(|(name, value)| ((*name).to_owned(), value.as_os_str().to_owned())),
-        );
-        Window::open(&variables, &self.log()).await
+        variables
     }
 
     /// What the window's processes say.
@@ -159,6 +172,11 @@ fn missing() -> Vec<String> {
         if env::var_os(variable).is_none() {
             missing.push(variable.to_owned());
         }
+    }
+    // The window starts and asks the practice cloud through it.
+    let command = Path::new(&window::binary()).with_file_name("plimsoll");
+    if !command.is_file() {
+        missing.push(command.display().to_string());
     }
     missing
 }

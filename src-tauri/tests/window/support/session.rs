@@ -24,7 +24,7 @@ const LONELY_BUS: &str = "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus
 pub enum Keyring {
     /// Open, as after a login with a password.
     Unlocked,
-    /// There, but locked, with nobody to ask for its password.
+    /// There, but not opened, with nobody to ask for its password.
     Locked,
     /// None runs.
     Missing,
@@ -67,12 +67,7 @@ impl Session {
         match keyring {
             Keyring::Missing => {}
             Keyring::Unlocked => self.start_keyring(true),
-            Keyring::Locked => {
-                // The first time a password is given, the keyring that it opens is made.
-                self.start_keyring(true);
-                self.keyring = None;
-                self.start_keyring(false);
-            }
+            Keyring::Locked => self.start_keyring(false),
         }
     }
 
@@ -168,7 +163,8 @@ fn display() -> (Process, String) {
     let mut command = Command::new("Xvfb");
     command
         .args(["-displayfd", "1", "-screen", "0", "1440x900x24"])
-        .args(["-nolisten", "tcp"])
+        // Between two windows nobody is connected: then it must not begin anew.
+        .args(["-nolisten", "tcp", "-noreset"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());

@@ -30,6 +30,8 @@ const LISTEN: &str = r#"
 	const error = console.error;
 	console.error = (...words) => { add(words.join(' ')); error(...words); };
 "#;
+/// More things than any page has to be passed on the way with the tab key.
+const MOST_TABS: usize = 60;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The window and the driver that opened it.
@@ -50,7 +52,6 @@ impl Window {
             .arg(format!("--port={port}"))
             .env_clear()
             .envs(variables.iter().cloned())
-            .env("TAURI_AUTOMATION", "true")
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env("PLIMSOLL_LOG", "info")
             .stdin(Stdio::null())
@@ -92,6 +93,12 @@ impl Window {
             Ok(answer) => answer.json().clone(),
             Err(error) => self.fail(&format!("a script failed: {error}")).await,
         }
+    }
+
+    /// Calls a command as the pages do.
+    pub async fn command(&self, name: &str, arguments: Value) -> Value {
+        let call = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])";
+        self.script(call, vec![json!(name), arguments]).await
     }
 
     /// What went wrong in the page since it was opened.
@@ -244,6 +251,47 @@ impl Window {
         }
     }
 
+    /// Waits until the address holds this.
+    pub async fn sees_address(&self, part: &str) {
+        let began = Instant::now();
+        loop {
+            let address = self.script("return location.href", vec![]).await;
+            if address
+                .as_str()
+                .is_some_and(|address| address.contains(part))
+            {
+                return;
+            }
+            if began.elapsed() > SOON {
+                self.fail(&format!("the address is {address}, not {part}"))
+                    .await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Goes to an element as people without a mouse do: with the tab key.
+    pub async fn tab_to(&self, role: Role, name: &str) {
+        self.find(role, name).await;
+        let mut passed = Vec::new();
+        for _ in 0..MOST_TABS {
+            let element = self.find(role, name).await;
+            let is_active = "return document.activeElement === arguments[0]";
+            let arguments = vec![element.to_json().unwrap()];
+            if self.script(is_active, arguments).await == true {
+                return;
+            }
+            self.keys(Key::Tab).await;
+            let described = "const at = document.activeElement;
+                             return `${at.localName} ${at.innerText.slice(0, 30)}`";
+            passed.push(self.script(described, vec![]).await.to_string());
+        }
+        self.fail(&format!(
+            "the tab key does not lead to “{name}” but to {passed:?}"
+        ))
+        .await
+    }
+
     /// Ends the process as a crash would.
     pub fn crash(mut self) {
         self.end();
@@ -310,7 +358,7 @@ struct Seen {
 }
 
 /// The program with the window: the one that was just built, or an installed one.
-fn binary() -> String {
+pub fn binary() -> String {
     let built = env!("CARGO_BIN_EXE_plimsoll-desktop");
     std::env::var("PLIMSOLL_TEST_BINARY").unwrap_or_else(|_| built.to_owned())
 }
