@@ -85,6 +85,17 @@ class Acts {
 		await this.#work('visit', () => this.#visit());
 	}
 
+	/** Looks at the site once more when something may have changed there; in silence. */
+	async refresh(): Promise<void> {
+		const domain = tour.value?.domain_id;
+		if (!domain || this.busy !== null) return;
+		try {
+			this.visit = await api.tourVisit(domain);
+		} catch {
+			// What is shown stays; whoever wants to know presses the button and is told.
+		}
+	}
+
 	async #start(): Promise<void> {
 		this.said = [];
 		const said = new Channel<string>();
