@@ -63,7 +63,7 @@ test('scrolling through all of them holds a bounded number of rows', async () =>
 
 test('what an older question answers late does not count', async () => {
 	const history = new History();
-	let late = (_: string[]): void => undefined;
+	let late: (ids: string[]) => void = () => undefined;
 	asked.ids.mockReturnValueOnce(new Promise((done) => (late = done)));
 	const first = history.load(everything);
 	await history.load(everything);
