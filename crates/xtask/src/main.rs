@@ -29,6 +29,7 @@ cargo xtask latest FOLDER VERSION URL
                           latest.json for the signed packages of a folder
 cargo xtask shots [NAME]  a picture of every screen in every state, below target/shots
 cargo xtask axe [NAME]    every screen gone over for accessibility
+cargo xtask check-targets the types of what differs on Windows
 cargo xtask setup         only install and build what is missing";
 
 fn main() -> ExitCode {
@@ -60,6 +61,7 @@ fn act(arguments: &[String]) -> Done {
         Some(("shots", [name])) => shots::shots(Some(name)),
         Some(("axe", [])) => shots::axe(None),
         Some(("axe", [name])) => shots::axe(Some(name)),
+        Some(("check-targets", [])) => setup::check_windows(),
         Some(("setup", [])) => set_up(),
         _ => Err(Trouble(USAGE.to_owned())),
     }

@@ -10,6 +10,9 @@ const AGENT_TARGET: &str = match std::env::consts::ARCH.as_bytes() {
     _ => "x86_64-unknown-linux-musl",
 };
 
+/// The one for Windows that can be checked on Linux, C included.
+const WINDOWS_TARGET: &str = "x86_64-pc-windows-gnu";
+
 /// Where the parts of a built Plimsoll lie.
 pub struct Built {
     /// The `plimsoll` command.
@@ -50,15 +53,37 @@ fn programs(which: &[&str]) -> Done<Built> {
     Ok(built())
 }
 
+/// Makes rustc able to build for a target, where rustup can.
+fn add_target(target: &str) -> Done {
+    if !found("rustup") {
+        return Ok(());
+    }
+    let installed = output(Command::new("rustup").args(["target", "list", "--installed"]))?;
+    if installed.lines().any(|line| line.trim() == target) {
+        return Ok(());
+    }
+    say(format!("Adding the Rust target {target}"));
+    run(Command::new("rustup").args(["target", "add", target]))
+}
+
+/// Checks the types of the window and everything below it as they are compiled for Windows.
+pub fn check_windows() -> Done {
+    super::for_windows()?;
+    super::pages()?;
+    add_target(WINDOWS_TARGET)?;
+    say("Checking what is compiled for Windows");
+    run(&mut cargo(&[
+        "check",
+        "-p",
+        "plimsoll-desktop",
+        "--target",
+        WINDOWS_TARGET,
+    ]))
+}
+
 /// Builds the agent as it is shipped: static, small. Answers where it lies.
 pub fn agent() -> Done<PathBuf> {
-    if found("rustup") {
-        let installed = output(Command::new("rustup").args(["target", "list", "--installed"]))?;
-        if !installed.lines().any(|line| line.trim() == AGENT_TARGET) {
-            say(format!("Adding the Rust target {AGENT_TARGET}"));
-            run(Command::new("rustup").args(["target", "add", AGENT_TARGET]))?;
-        }
-    }
+    add_target(AGENT_TARGET)?;
     say("Building the agent, static");
     let profile = ["--profile", "agent", "--target", AGENT_TARGET];
     run(cargo(&["build", "--quiet", "-p", "plimsoll-agent"]).args(profile))?;

@@ -6,9 +6,10 @@ mod packages;
 mod pages;
 
 pub use build::{
-    Built, agent, build, build_agent_for_tests, build_with_tests, build_with_window, python,
+    Built, agent, build, build_agent_for_tests, build_with_tests, build_with_window, check_windows,
+    python,
 };
-pub use packages::{as_root, for_practice, for_window};
+pub use packages::{as_root, for_practice, for_window, for_windows};
 pub use pages::{npm, pages};
 
 use std::{

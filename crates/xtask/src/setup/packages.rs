@@ -71,6 +71,12 @@ const WINDOW: [(&str, Sign); 15] = [
     ("chromium", Program("chromium")),
 ];
 
+/// What compiles C for Windows.
+const WINDOWS: [(&str, Sign); 2] = [
+    ("gcc-mingw-w64-x86-64", Program("x86_64-w64-mingw32-gcc")),
+    ("g++-mingw-w64-x86-64", Program("x86_64-w64-mingw32-g++")),
+];
+
 impl Sign {
     fn is_there(self) -> bool {
         match self {
@@ -109,6 +115,11 @@ pub fn for_practice() -> Done {
 pub fn for_window() -> Done {
     let all: Vec<(&str, Sign)> = PRACTICE.into_iter().chain(WINDOW).collect();
     install(&all)
+}
+
+/// Installs what it takes to check the code for Windows.
+pub fn for_windows() -> Done {
+    install(&WINDOWS)
 }
 
 fn install(wanted: &[(&'static str, Sign)]) -> Done {
