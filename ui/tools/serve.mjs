@@ -105,19 +105,14 @@ export async function eachScreen({ browser, at, size, themes, only, look }) {
 				const name = `${screen.name}-${state}`;
 				if (only && !new RegExp(only).test(`${name}-${theme}-${size.width}x${size.height}`))
 					continue;
-				problems = [];
 				const query = [`state=${state}`, `theme=${theme}`, screen.ask].filter(Boolean).join('&');
-				// What the last screen left behind is nothing to this one.
-				await page.evaluate(() => globalThis.localStorage?.clear()).catch(() => undefined);
-				// A new address in the same document would only change the place.
-				await page.goto('about:blank');
-				await page.goto(`${at}/?${query}#${screen.path}`);
-				const heading = page.locator('h1').first();
-				await heading
-					.waitFor({ state: 'attached', timeout: 5_000 })
-					.catch(() => problems.push('has no heading'));
-				await page.evaluate(() => document.fonts.ready);
-				await page.waitForTimeout(300);
+				const address = `${at}/?${query}#${screen.path}`;
+				for (let tries = 0; tries < 3; tries += 1) {
+					problems = [];
+					await open(page, address, problems);
+					// The machine's networks changed beneath the browser, which then drops what it loads.
+					if (!problems.some((problem) => problem.includes('ERR_NETWORK_CHANGED'))) break;
+				}
 				await follow(page, screen.then ?? []).catch((error) =>
 					problems.push(`${JSON.stringify(screen.then)}: ${error.message.split('\n')[0]}`)
 				);
@@ -141,4 +136,20 @@ async function follow(page, steps) {
 		}
 		await page.waitForTimeout(250);
 	}
+}
+
+/** Shows an address as a window that was just opened shows it. */
+async function open(page, address, problems) {
+	// What the last screen left behind is nothing to this one.
+	await page.evaluate(() => globalThis.localStorage?.clear()).catch(() => undefined);
+	// A new address in the same document would only change the place.
+	await page.goto('about:blank');
+	await page.goto(address);
+	await page
+		.locator('h1')
+		.first()
+		.waitFor({ state: 'attached', timeout: 5_000 })
+		.catch(() => problems.push('has no heading'));
+	await page.evaluate(() => document.fonts.ready);
+	await page.waitForTimeout(300);
 }
