@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod change;
+pub mod content;
 pub mod deployment;
 pub mod dns;
 pub mod dotenv;

@@ -143,6 +143,43 @@ pub enum StoreError {
         /// The target of both.
         target: String,
     },
+    /// The folder of a project is not there: a disk that was unplugged, or a folder that moved.
+    #[error("the folder {path} is not there", path = path.display())]
+    WorkspaceGone {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Files could not be saved, so nothing was.
+    #[error("nothing was saved, because of {}", files.join("; "))]
+    Unsaved {
+        /// Each with its reason.
+        files: Vec<String>,
+    },
+    /// Saved bytes are not what they were.
+    #[error("cannot {doing} that was saved: {why}")]
+    DamagedContent {
+        /// What we were doing.
+        doing: &'static str,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// An archive has an entry that cannot be.
+    #[error("the archive was not taken in, because of “{entry}”: {why}")]
+    BadArchive {
+        /// The entry's name.
+        entry: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file is larger than what is to be shown.
+    #[error("the file is larger than {most} bytes")]
+    TooLarge {
+        /// Bytes that would be taken.
+        most: u64,
+    },
+    /// Somebody stopped it.
+    #[error("it was stopped; nothing was saved")]
+    Cancelled,
 }
 
 impl StoreError {
@@ -167,6 +204,12 @@ impl StoreError {
             StoreError::LeaseLost { .. } => "store_lease_lost",
             StoreError::WrongStatus { .. } => "job_wrong_status",
             StoreError::TargetInterrupted { .. } => "target_interrupted",
+            StoreError::WorkspaceGone { .. } => "workspace_gone",
+            StoreError::Unsaved { .. } => "files_unreadable",
+            StoreError::DamagedContent { .. } => "content_damaged",
+            StoreError::BadArchive { .. } => "invalid_archive",
+            StoreError::TooLarge { .. } => "file_too_large",
+            StoreError::Cancelled => "cancelled",
         }
     }
 
@@ -224,6 +267,25 @@ impl StoreError {
             StoreError::TargetInterrupted { job, .. } => {
                 format!("Resume or undo the job {job} first.")
             }
+            StoreError::WorkspaceGone { .. } => {
+                "Plug the disk in, or tell where the folder is now. Every saved version is there."
+                    .into()
+            }
+            StoreError::Unsaved { .. } => {
+                "Close the programs that use these files or correct their permissions; or name them \
+                 in .plimsollignore."
+                    .into()
+            }
+            StoreError::DamagedContent { .. } => {
+                "Run `plimsoll versions check --read-data`: it tells which versions are hurt and \
+                 how to repair them."
+                    .into()
+            }
+            StoreError::BadArchive { .. } => {
+                "Make the archive again without that entry; nothing was changed.".into()
+            }
+            StoreError::TooLarge { .. } => "Open it with another program.".into(),
+            StoreError::Cancelled => "Start it again when you want.".into(),
         }
     }
 
@@ -246,7 +308,13 @@ impl StoreError {
             | StoreError::Immutable { .. }
             | StoreError::LeaseLost { .. }
             | StoreError::WrongStatus { .. }
-            | StoreError::TargetInterrupted { .. } => false,
+            | StoreError::TargetInterrupted { .. }
+            | StoreError::WorkspaceGone { .. }
+            | StoreError::Unsaved { .. }
+            | StoreError::DamagedContent { .. }
+            | StoreError::BadArchive { .. }
+            | StoreError::TooLarge { .. }
+            | StoreError::Cancelled => false,
         }
     }
 }

@@ -13,6 +13,7 @@ mod change;
 mod content;
 mod deployment;
 mod error;
+pub mod files;
 mod job;
 mod lease;
 mod local;

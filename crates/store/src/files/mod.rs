@@ -1,0 +1,149 @@
+//! The files of projects, version by version: content-addressed, never changed, proved on reading.
+//!
+//! A version is the hash of a tree; a tree names its files' content by hash. Content lies in packs
+//! ([`pack`]), an index says where ([`index`]). Everything is written in an order that a power cut
+//! at any moment leaves every saved version readable: objects, flushed; the pack's name, flushed;
+//! the index, in one transaction; and only then, by the caller, the version.
+
+mod archive;
+mod check;
+mod difference;
+mod index;
+mod pack;
+mod prune;
+mod read;
+mod restore;
+mod save;
+mod seen;
+
+pub use archive::{Imported, MOST_ENTRIES};
+pub use check::{Check, Hurt};
+pub use difference::Difference;
+pub use prune::Pruned;
+pub use restore::Restored;
+pub use save::{Progress, Saved};
+
+use crate::{Result, StoreError, lock::Held};
+use index::Index;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Read by walking a workspace, beside `.gitignore`.
+pub const IGNORE_FILE: &str = ".plimsollignore";
+/// Our own folder in a workspace: the bin. Never part of a version.
+pub const OWN_FOLDER: &str = ".plimsoll";
+
+/// The folder of the packs.
+const PACKS: &str = "packs";
+/// How long a save waits for a pruning, and the other way round.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The store of all projects' files. Cloning is cheap.
+#[derive(Clone)]
+pub struct Files {
+    folder: PathBuf,
+    packs: PathBuf,
+    index: Index,
+}
+
+/// While it is held, nothing that was just saved is pruned. Keep it until the version is recorded.
+#[derive(Debug)]
+pub struct Guard(#[allow(dead_code)] Held);
+
+impl Files {
+    /// Opens the store in a folder, creating it; an index that is damaged is made anew.
+    pub async fn open(folder: &Path) -> Result<Self> {
+        let packs = folder.join(PACKS);
+        fs::create_dir_all(&packs).map_err(failed("create", &packs))?;
+        let alone = Held::wait(
+            || Held::try_alone(&folder.join("opening.lock")),
+            PATIENCE,
+            "open",
+        );
+        let opening = alone.await?;
+        let index = Index::open(folder).await?;
+        drop(opening);
+        Ok(Self {
+            folder: folder.to_owned(),
+            packs,
+            index,
+        })
+    }
+
+    /// Closes it.
+    pub async fn close(&self) {
+        self.index.close().await;
+    }
+
+    /// Bytes on the disk.
+    pub async fn bytes(&self) -> Result<u64> {
+        Ok(self
+            .index
+            .packs()
+            .await?
+            .iter()
+            .map(|pack| pack.bytes)
+            .sum())
+    }
+
+    async fn beside_others(&self) -> Result<Guard> {
+        let lock = self.lock();
+        Held::wait(|| Held::try_shared(&lock), PATIENCE, "save files")
+            .await
+            .map(Guard)
+    }
+
+    async fn alone(&self) -> Result<Guard> {
+        let lock = self.lock();
+        Held::wait(|| Held::try_alone(&lock), PATIENCE, "prune files")
+            .await
+            .map(Guard)
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.folder.join("files.lock")
+    }
+}
+
+/// The names of the packs that lie in a folder.
+fn packs_in(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed("list", folder))? {
+        let name = entry.map_err(failed("list", folder))?.file_name();
+        if let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".pack")) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Blocking work, away from the threads that serve everybody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| index::cut_short())?
+}
+
+/// A moment at which a test kills the process.
+#[cfg(test)]
+use tests::fuse::burn;
+#[cfg(not(test))]
+fn burn() {}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::File {
+        doing,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests;

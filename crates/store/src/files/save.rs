@@ -1,0 +1,610 @@
+//! Saving a workspace: walk, read what was touched, keep what is new.
+
+use super::{
+    Files, Guard, IGNORE_FILE, OWN_FOLDER,
+    index::{Index, Seen},
+    pack::{Packed, Writer},
+    seen::{SeenFolder, Stat},
+};
+use crate::{Result, StoreError};
+use fastcdc::v2020::StreamCDC;
+use ignore::{DirEntry, WalkBuilder, WalkState};
+use plimsoll_domain::content::{self, ContentHash, Entry, Node};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fs::{self, File, Metadata},
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::runtime::Handle;
+
+/// Content up to this size is kept whole: cutting small files only costs.
+const WHOLE: u64 = 1 << 20;
+/// Sizes of the chunks of larger files.
+const CHUNKS: (usize, usize, usize) = (256 << 10, 1 << 20, 4 << 20);
+/// After so many questions whether an object is known, all of them are read at once.
+const QUESTIONS: u32 = 500;
+/// How often a file that changes while it is read is read again.
+const ATTEMPTS: u32 = 3;
+/// Most files that a refusal names.
+const NAMED: usize = 20;
+
+/// How far a save has come, and whether it should stop. Shared with whoever watches.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Files seen so far.
+    pub files: AtomicU64,
+    /// Bytes read so far; untouched files are not read.
+    pub bytes_read: AtomicU64,
+    /// Set it to stop.
+    pub cancelled: AtomicBool,
+}
+
+/// A saved state.
+#[derive(Debug)]
+pub struct Saved {
+    /// The tree of the workspace.
+    pub root: ContentHash,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Bytes by which the store grew.
+    pub added_bytes: u64,
+    /// Keeps a pruning away until the version is recorded.
+    pub guard: Guard,
+}
+
+impl Files {
+    /// Saves the files of a workspace as they are. What `.gitignore` and `.plimsollignore` name is
+    /// left out, as are `.git` and our own folder.
+    ///
+    /// # Errors
+    /// [`StoreError::WorkspaceGone`] when the folder is not there; [`StoreError::Unsaved`] with
+    /// the files that cannot be read, have no Unicode name or change all the time. Nothing is
+    /// saved then.
+    pub async fn save(&self, workspace: &Path, progress: &Arc<Progress>) -> Result<Saved> {
+        let guard = self.beside_others().await?;
+        let workspace = workspace.to_owned();
+        let (files, progress) = (self.clone(), Arc::clone(progress));
+        let runtime = Handle::current();
+        super::blocking(move || {
+            if !workspace.is_dir() {
+                return Err(StoreError::WorkspaceGone { path: workspace });
+            }
+            let key = workspace.to_string_lossy().into_owned();
+            let seen = runtime.block_on(files.index.folders(&key))?;
+            let seen: HashMap<String, SeenFolder> = seen
+                .into_iter()
+                .filter_map(|(path, body)| Some((path, SeenFolder::read(&body)?)))
+                .collect();
+            let save = Save {
+                keeping: Keeping::new(&files, runtime, seen.is_empty())?,
+                workspace,
+                seen,
+                progress,
+                refused: Mutex::default(),
+                found: Mutex::default(),
+            };
+            save.run(&files, key, guard)
+        })
+        .await
+    }
+}
+
+/// Keeps what is not kept yet; shared by the threads of a save.
+pub(super) struct Keeping {
+    index: Index,
+    runtime: Handle,
+    known: Mutex<HashSet<ContentHash>>,
+    all_known: AtomicBool,
+    questions: AtomicU32,
+    writer: Mutex<Option<Writer>>,
+    added: AtomicU64,
+}
+
+impl Keeping {
+    /// `much`: expect that nearly everything is new.
+    pub(super) fn new(files: &Files, runtime: Handle, much: bool) -> Result<Self> {
+        let known = if much {
+            runtime.block_on(files.index.known())?
+        } else {
+            HashSet::new()
+        };
+        let label = format!("{}-{}", std::process::id(), unique());
+        Ok(Self {
+            index: files.index.clone(),
+            runtime,
+            known: Mutex::new(known),
+            all_known: AtomicBool::new(much),
+            questions: AtomicU32::new(0),
+            writer: Mutex::new(Some(Writer::new(&files.packs, label))),
+            added: AtomicU64::new(0),
+        })
+    }
+
+    /// Keeps an object, unless it is kept.
+    pub(super) fn keep(&self, bytes: &[u8]) -> Result<ContentHash> {
+        let hash = ContentHash::of(bytes);
+        if self.is_new(hash)? {
+            let packed = Packed::new(hash, bytes)?;
+            self.added.fetch_add(packed.stored(), Ordering::Relaxed);
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(writer) = writer.as_mut() {
+                writer.append(&packed)?;
+            }
+        }
+        Ok(hash)
+    }
+
+    fn is_new(&self, hash: ContentHash) -> Result<bool> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(&hash) {
+            return Ok(false);
+        }
+        if !self.all_known.load(Ordering::Acquire) {
+            if self.questions.fetch_add(1, Ordering::Relaxed) < QUESTIONS {
+                if self.runtime.block_on(self.index.knows(hash))? {
+                    known().insert(hash);
+                    return Ok(false);
+                }
+            } else {
+                let all = self.runtime.block_on(self.index.known())?;
+                known().extend(all);
+                self.all_known.store(true, Ordering::Release);
+            }
+        }
+        Ok(known().insert(hash))
+    }
+
+    /// Closes the packs and enters them, and what was seen, into the index.
+    pub(super) fn finish(&self, seen: Option<&Seen>) -> Result<u64> {
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let packs = writer.map(Writer::finish).transpose()?.unwrap_or_default();
+        self.runtime.block_on(self.index.add(&packs, seen))?;
+        Ok(self.added.load(Ordering::Relaxed))
+    }
+
+    /// Keeps what a reader gives: whole when it is small, else in chunks.
+    pub(super) fn keep_stream(
+        &self,
+        mut from: impl Read,
+    ) -> std::result::Result<(Kept, u64), Broken> {
+        let mut start = Vec::new();
+        from.by_ref()
+            .take(WHOLE + 1)
+            .read_to_end(&mut start)
+            .map_err(Broken::Read)?;
+        let size = start.len() as u64;
+        if size <= WHOLE {
+            let hash = self.keep(&start).map_err(Broken::Keep)?;
+            return Ok((
+                Kept {
+                    hash,
+                    chunks: Vec::new(),
+                },
+                size,
+            ));
+        }
+        let mut whole = blake3::Hasher::new();
+        let (min, avg, max) = CHUNKS;
+        let mut chunks = Vec::new();
+        let mut size = 0;
+        for chunk in StreamCDC::new(io::Cursor::new(start).chain(from), min, avg, max) {
+            let chunk = chunk.map_err(|error| Broken::Read(error.into()))?;
+            size += chunk.data.len() as u64;
+            whole.update(&chunk.data);
+            chunks.push(self.keep(&chunk.data).map_err(Broken::Keep)?);
+        }
+        let hash = ContentHash::from_bytes(*whole.finalize().as_bytes());
+        Ok((Kept { hash, chunks }, size))
+    }
+}
+
+/// Content that is kept.
+pub(super) struct Kept {
+    pub(super) hash: ContentHash,
+    pub(super) chunks: Vec<ContentHash>,
+}
+
+/// Which side failed.
+pub(super) enum Broken {
+    /// What was to be kept cannot be read.
+    Read(io::Error),
+    /// It cannot be kept.
+    Keep(StoreError),
+}
+
+struct Save {
+    workspace: PathBuf,
+    seen: HashMap<String, SeenFolder>,
+    keeping: Keeping,
+    progress: Arc<Progress>,
+    refused: Mutex<Refused>,
+    found: Mutex<Vec<Found>>,
+}
+
+#[derive(Default)]
+struct Refused {
+    files: Vec<String>,
+    broken: Option<StoreError>,
+}
+
+struct Found {
+    /// Relative, with slashes.
+    path: String,
+    node: Node,
+    stat: Stat,
+}
+
+impl Save {
+    fn run(self, files: &Files, key: String, guard: Guard) -> Result<Saved> {
+        let began = nanos(SystemTime::now());
+        self.walk();
+        if self.progress.cancelled.load(Ordering::Relaxed) {
+            return Err(StoreError::Cancelled);
+        }
+        let refused = std::mem::take(&mut *lock(&self.refused));
+        if let Some(error) = refused.broken {
+            return Err(error);
+        }
+        if !refused.files.is_empty() {
+            return Err(StoreError::Unsaved {
+                files: refused.files,
+            });
+        }
+        let found = std::mem::take(&mut *lock(&self.found));
+        let trees = self.trees(found, began, &key)?;
+        let grew = self.keeping.finish(Some(&trees.seen))?;
+        tracing::debug!(packs = %files.packs.display(), grew, "files were saved");
+        Ok(Saved {
+            root: trees.root,
+            files: trees.files,
+            bytes: trees.bytes,
+            added_bytes: grew,
+            guard,
+        })
+    }
+
+    fn walk(&self) {
+        let walker = walker(&self.workspace).build_parallel();
+        walker.run(|| {
+            let mut gathered = Gathered {
+                save: self,
+                found: Vec::new(),
+            };
+            Box::new(move |entry| gathered.visit(entry))
+        });
+    }
+
+    fn refuse(&self, path: &Path, why: &str) {
+        let shown = path.strip_prefix(&self.workspace).unwrap_or(path);
+        let mut refused = lock(&self.refused);
+        if refused.files.len() < NAMED {
+            refused.files.push(format!("{}: {why}", shown.display()));
+        }
+    }
+
+    /// One entry of the walk as a node.
+    fn look(&self, entry: &DirEntry, path: &str) -> Option<(Node, Stat)> {
+        let metadata = match entry.path().symlink_metadata() {
+            Ok(metadata) => metadata,
+            // It was deleted between the listing and now: then it is no part of this state.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                self.refuse(entry.path(), &error.to_string());
+                return None;
+            }
+        };
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            let tree = ContentHash::from_bytes([0; 32]);
+            return Some((
+                Node::Folder {
+                    tree,
+                    files: 0,
+                    bytes: 0,
+                },
+                Stat::default(),
+            ));
+        }
+        if kind.is_symlink() {
+            return match fs::read_link(entry.path())
+                .map(|target| target.into_os_string().into_string())
+            {
+                Ok(Ok(target)) => Some((Node::Link { target }, Stat::default())),
+                Ok(Err(_)) => {
+                    self.refuse(entry.path(), "it points to a name that is no Unicode");
+                    None
+                }
+                Err(error) => {
+                    self.refuse(entry.path(), &error.to_string());
+                    None
+                }
+            };
+        }
+        if !kind.is_file() {
+            // Sockets, pipes and devices hold no bytes of the project.
+            return None;
+        }
+        self.progress.files.fetch_add(1, Ordering::Relaxed);
+        let stat = Stat::of(&metadata);
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let seen = self.seen.get(folder);
+        if let Some(same) = seen.and_then(|seen| seen.same(name, stat, metadata.len())) {
+            return Some((with_mode(same.node.clone(), &metadata), stat));
+        }
+        self.read(entry.path(), &metadata)
+    }
+
+    /// Reads a file that was touched; again when it changes meanwhile.
+    fn read(&self, path: &Path, metadata: &Metadata) -> Option<(Node, Stat)> {
+        let mut before = Stat::of(metadata);
+        for _ in 0..ATTEMPTS {
+            let kept = match File::open(path).map_err(Broken::Read) {
+                Ok(file) => self
+                    .keeping
+                    .keep_stream(BufReader::with_capacity(1 << 16, file)),
+                Err(error) => Err(error),
+            };
+            let (kept, size) = match kept {
+                Ok(kept) => kept,
+                Err(Broken::Read(error)) => {
+                    self.refuse(path, &error.to_string());
+                    return None;
+                }
+                Err(Broken::Keep(error)) => {
+                    lock(&self.refused).broken.get_or_insert(error);
+                    return None;
+                }
+            };
+            self.progress.bytes_read.fetch_add(size, Ordering::Relaxed);
+            match path.symlink_metadata() {
+                Ok(now) if Stat::of(&now) == before && now.len() == size => {
+                    let Kept { hash, chunks } = kept;
+                    let node = Node::File {
+                        size,
+                        hash,
+                        chunks,
+                        executable: false,
+                    };
+                    return Some((with_mode(node, &now), before));
+                }
+                Ok(now) => before = Stat::of(&now),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+                Err(error) => {
+                    self.refuse(path, &error.to_string());
+                    return None;
+                }
+            }
+        }
+        self.refuse(path, "it changes all the time while it is read");
+        None
+    }
+
+    /// Folders from the deepest up to the root.
+    fn trees(&self, found: Vec<Found>, began: i64, key: &str) -> Result<Trees> {
+        let mut folders: BTreeMap<(std::cmp::Reverse<usize>, String), Vec<(Entry, Stat)>> =
+            BTreeMap::new();
+        let depth = |path: &str| match path {
+            "" => 0,
+            path => 1 + path.matches('/').count(),
+        };
+        let place = |path: &str| (std::cmp::Reverse(depth(path)), path.to_owned());
+        folders.insert(place(""), Vec::new());
+        for Found { path, node, stat } in found {
+            if matches!(node, Node::Folder { .. }) {
+                folders.entry(place(&path)).or_default();
+                continue;
+            }
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let entry = Entry {
+                name: name.to_owned(),
+                node,
+            };
+            folders
+                .entry(place(folder))
+                .or_default()
+                .push((entry, stat));
+        }
+        let mut seen = Seen {
+            workspace: key.to_owned(),
+            folders: Vec::new(),
+            gone: Vec::new(),
+        };
+        let here: HashSet<String> = folders.keys().map(|(_, path)| path.clone()).collect();
+        seen.gone = self
+            .seen
+            .keys()
+            .filter(|path| !here.contains(*path))
+            .cloned()
+            .collect();
+        loop {
+            let Some(((_, path), mut named)) = folders.pop_first() else {
+                return Err(StoreError::WorkspaceGone {
+                    path: self.workspace.clone(),
+                });
+            };
+            named.sort_by(|a, b| a.0.name.as_bytes().cmp(b.0.name.as_bytes()));
+            let (mut entries, stats): (Vec<Entry>, Vec<Stat>) = named.into_iter().unzip();
+            let bytes = content::encode(&mut entries);
+            let before = self.seen.get(&path);
+            let tree = match before {
+                Some(before) if before.tree == bytes => ContentHash::of(&bytes),
+                _ => self.keeping.keep(&bytes)?,
+            };
+            let body = SeenFolder::write(&bytes, &stats, began);
+            if before.is_none_or(|before| before.body != body) {
+                seen.folders.push((path.clone(), body));
+            }
+            let (files, size) = totals(&entries);
+            if path.is_empty() {
+                return Ok(Trees {
+                    root: tree,
+                    files,
+                    bytes: size,
+                    seen,
+                });
+            }
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let node = Node::Folder {
+                tree,
+                files,
+                bytes: size,
+            };
+            let entry = Entry {
+                name: name.to_owned(),
+                node,
+            };
+            folders
+                .entry(place(parent))
+                .or_default()
+                .push((entry, Stat::default()));
+        }
+    }
+}
+
+struct Trees {
+    root: ContentHash,
+    files: u64,
+    bytes: u64,
+    seen: Seen,
+}
+
+/// What one thread of the walk found; handed over when the thread is done.
+struct Gathered<'a> {
+    save: &'a Save,
+    found: Vec<Found>,
+}
+
+impl Gathered<'_> {
+    fn visit(&mut self, entry: std::result::Result<DirEntry, ignore::Error>) -> WalkState {
+        let save = self.save;
+        if save.progress.cancelled.load(Ordering::Relaxed) || lock(&save.refused).broken.is_some() {
+            return WalkState::Quit;
+        }
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                save.refuse(Path::new(""), &error.to_string());
+                return WalkState::Continue;
+            }
+        };
+        if entry.depth() == 0 {
+            return WalkState::Continue;
+        }
+        let Some(path) = relative(&save.workspace, entry.path()) else {
+            save.refuse(entry.path(), "its name is no Unicode");
+            return WalkState::Continue;
+        };
+        if let Some((node, stat)) = save.look(&entry, &path) {
+            self.found.push(Found { path, node, stat });
+        }
+        WalkState::Continue
+    }
+}
+
+impl Drop for Gathered<'_> {
+    fn drop(&mut self) {
+        lock(&self.save.found).append(&mut self.found);
+    }
+}
+
+/// A walk over what belongs to a version of a workspace.
+pub(super) fn walker(workspace: &Path) -> WalkBuilder {
+    let mut walker = WalkBuilder::new(workspace);
+    walker
+        .hidden(false)
+        .parents(false)
+        .require_git(false)
+        .git_global(false)
+        .follow_links(false)
+        .threads(
+            std::thread::available_parallelism()
+                .map_or(2, usize::from)
+                .min(8),
+        )
+        .add_custom_ignore_filename(IGNORE_FILE)
+        .filter_entry(|entry| entry.depth() == 0 || !is_never_saved(entry.file_name()));
+    walker
+}
+
+fn is_never_saved(name: &std::ffi::OsStr) -> bool {
+    name == ".git" || name == OWN_FOLDER
+}
+
+fn relative(workspace: &Path, path: &Path) -> Option<String> {
+    let parts = path.strip_prefix(workspace).ok()?.components();
+    let parts: Option<Vec<&str>> = parts.map(|part| part.as_os_str().to_str()).collect();
+    Some(parts?.join("/"))
+}
+
+pub(super) fn totals(entries: &[Entry]) -> (u64, u64) {
+    entries
+        .iter()
+        .fold((0, 0), |(files, bytes), entry| match &entry.node {
+            Node::File { size, .. } => (files + 1, bytes + size),
+            Node::Link { .. } => (files, bytes),
+            Node::Folder {
+                files: below,
+                bytes: size,
+                ..
+            } => (files + below, bytes + size),
+        })
+}
+
+fn with_mode(node: Node, metadata: &Metadata) -> Node {
+    #[cfg(unix)]
+    let executable = {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o100 != 0
+    };
+    #[cfg(not(unix))]
+    let executable = {
+        let _ = metadata;
+        // Windows keeps no such bit: what the version before said stays.
+        matches!(
+            node,
+            Node::File {
+                executable: true,
+                ..
+            }
+        )
+    };
+    match node {
+        Node::File {
+            size, hash, chunks, ..
+        } => Node::File {
+            size,
+            hash,
+            chunks,
+            executable,
+        },
+        other => other,
+    }
+}
+
+fn nanos(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Different for every writer of this process.
+fn unique() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // Another process may have had our id before and have left a file behind.
+    NEXT.fetch_add(1, Ordering::Relaxed) ^ nanos(SystemTime::now()).cast_unsigned()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

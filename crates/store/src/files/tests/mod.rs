@@ -1,0 +1,82 @@
+//! What somebody would lose if these failed: what they wrote.
+
+mod archive;
+mod bad_days;
+pub(super) mod fuse;
+mod property;
+
+use super::{Files, Progress, Saved};
+use plimsoll_domain::content::{ContentHash, Node};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use tempfile::TempDir;
+
+/// A workspace as a test knows it: path to content.
+type Model = BTreeMap<String, Vec<u8>>;
+
+struct Desk {
+    workspace: TempDir,
+    store: TempDir,
+    files: Files,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let store = tempfile::tempdir().unwrap();
+        let files = Files::open(store.path()).await.unwrap();
+        Self {
+            workspace: tempfile::tempdir().unwrap(),
+            store,
+            files,
+        }
+    }
+
+    fn write(&self, path: &str, content: &[u8]) {
+        let path = self.workspace.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    async fn save(&self) -> Saved {
+        self.files
+            .save(self.workspace.path(), &Arc::new(Progress::default()))
+            .await
+            .unwrap()
+    }
+
+    async fn saved(&self, root: ContentHash) -> Model {
+        content_of(&self.files, root).await
+    }
+
+    fn on_disk(&self) -> Model {
+        let mut model = Model::new();
+        gather(self.workspace.path(), "", &mut model);
+        model
+    }
+}
+
+/// Every file of a saved state.
+async fn content_of(files: &Files, root: ContentHash) -> Model {
+    let mut model = Model::new();
+    for difference in files.differences(None, root).await.unwrap() {
+        let Some(node @ Node::File { .. }) = difference.after else {
+            continue;
+        };
+        model.insert(
+            difference.path,
+            files.content(node, u64::MAX).await.unwrap(),
+        );
+    }
+    model
+}
+
+fn gather(folder: &Path, below: &str, model: &mut Model) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let path = super::read::joined(below, entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            gather(&entry.path(), &path, model);
+        } else {
+            model.insert(path, fs::read(entry.path()).unwrap());
+        }
+    }
+}
