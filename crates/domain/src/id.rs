@@ -88,6 +88,8 @@ ids! {
     PlanId = "plan";
     /// Id of a job.
     JobId = "job";
+    /// Id of a saved state of a project's files.
+    VersionId = "version";
     /// Id of an entry of the audit log.
     AuditId = "audit entry";
 }

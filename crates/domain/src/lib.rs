@@ -24,6 +24,7 @@ pub mod source;
 pub mod stack;
 pub mod time;
 pub mod tour;
+pub mod version;
 
 pub use id::*;
 pub use secret::Secret;

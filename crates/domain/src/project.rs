@@ -2,6 +2,7 @@
 
 use crate::{
     ConfigurationId, EnvironmentId, ProjectId, ServerId, ServiceId, Timestamp, VariableId,
+    VersionId,
     name::{Name, VariableName},
     service::ServiceSpec,
     source::Source,
@@ -15,6 +16,9 @@ pub struct Project {
     pub id: ProjectId,
     /// Unique among projects.
     pub name: Name,
+    /// The version of its files that it works on; `None` for its folder as it is.
+    #[serde(default)]
+    pub active_version_id: Option<VersionId>,
     /// When it was created.
     pub created_at: Timestamp,
 }

@@ -30,6 +30,7 @@ pub mod seal;
 mod servers;
 mod steps;
 mod tour;
+mod versions;
 mod world;
 
 pub use accounts::{ConnectAccount, Connected, Offers};
@@ -41,8 +42,8 @@ pub use deploy::{
 };
 pub use diagnostics::Diagnostics;
 pub use domains::{
-    CertificateState, DomainAction, DomainAddRequest, DomainCheck, DomainRemoveRequest, DomainVisit,
-    Site,
+    CertificateState, DomainAction, DomainAddRequest, DomainCheck, DomainRemoveRequest,
+    DomainVisit, Site,
 };
 pub use engine::{Engine, Receipt};
 pub use error::{EngineError, Kind, Result};
@@ -54,8 +55,8 @@ pub use history::{
 };
 pub use jobs::{JobEvent, JobNews};
 pub use live::{LiveLine, LiveLog};
-pub use preferences::{Motion, Preferences, Theme};
 pub use notices::Notice;
+pub use preferences::{Motion, Preferences, Theme};
 pub use projects::{ImportChange, Imported, ImportedVariable, NewService, Place};
 pub use rows::{AnyRow, Changed, ChangedRow};
 pub use servers::{
@@ -64,8 +65,10 @@ pub use servers::{
     Running, ServerAction, Sighting, SnapshotRequest, SnapshotState, Terminal, Viewer,
 };
 pub use tour::{Tour, TourGround};
+pub use versions::{Checked, FileContent, HurtVersion, Prunable, Repaired, RestoredVersion};
 pub use world::{Patience, Ports, Settings};
 
+pub use plimsoll_store::files::{Difference as VersionDifference, Progress as SaveProgress};
 pub use plimsoll_store::{
     AuditFilter, AuditReport, Backup, DeploymentFilter, JobFilter, LogLine, Page, Slice,
 };

@@ -107,6 +107,7 @@ pub(crate) struct World {
     pub auditor: Auditor,
     pub held: crate::deploy::Held,
     pub exports: crate::deploy::Exports,
+    pub files: OnceCell<plimsoll_store::files::Files>,
     sealer: OnceCell<Sealer>,
 }
 
@@ -121,6 +122,7 @@ impl World {
             redactor,
             held: crate::deploy::Held::default(),
             exports: crate::deploy::Exports::default(),
+            files: OnceCell::new(),
             sealer: OnceCell::new(),
         }
     }

@@ -28,6 +28,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "log places",
         sql: include_str!("../../../migrations/sqlite/0003_log_places.sql"),
     },
+    Migration {
+        version: 4,
+        name: "versions",
+        sql: include_str!("../../../migrations/sqlite/0004_versions.sql"),
+    },
 ];
 
 /// The version that a migrated database has.

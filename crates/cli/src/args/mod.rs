@@ -6,6 +6,7 @@ mod domain;
 mod practice;
 mod project;
 mod server;
+mod version;
 mod work;
 
 pub use account::*;
@@ -14,6 +15,7 @@ pub use domain::*;
 pub use practice::*;
 pub use project::*;
 pub use server::*;
+pub use version::{OfProject, VersionVerb};
 pub use work::*;
 
 use clap::{Args, Parser, Subcommand};
@@ -60,6 +62,9 @@ pub enum Noun {
     /// Products that you run.
     #[command(subcommand)]
     Project(ProjectVerb),
+    /// Saved states of a project's files.
+    #[command(subcommand)]
+    Versions(VersionVerb),
     /// Standing copies of a project: production, staging, ….
     #[command(subcommand)]
     Environment(EnvironmentVerb),

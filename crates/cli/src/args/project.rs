@@ -10,6 +10,19 @@ pub enum ProjectVerb {
     Create {
         /// Name: lower-case letters, digits and dashes.
         name: String,
+        /// The folder of its files, new or adopted; nothing in it is changed.
+        #[arg(long, value_name = "DIR")]
+        folder: Option<PathBuf>,
+        /// Makes the files of a zip archive its first version, in that folder.
+        #[arg(long, value_name = "ZIP", requires = "folder")]
+        from: Option<PathBuf>,
+    },
+    /// Adopts a folder as that of its files; nothing in it is changed.
+    Folder {
+        /// Name of the project.
+        name: String,
+        /// The folder.
+        folder: PathBuf,
     },
     /// All projects.
     List,

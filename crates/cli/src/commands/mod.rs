@@ -9,6 +9,7 @@ mod project;
 mod server;
 mod spec;
 mod variable;
+mod version;
 mod work;
 
 use crate::{
@@ -40,6 +41,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         Noun::Server(verb) => server::run(verb, &desk).await,
         Noun::Snapshot(verb) => server::snapshots(verb, &desk).await,
         Noun::Project(verb) => project::run(verb, &desk).await,
+        Noun::Versions(verb) => version::run(verb, &desk).await,
         Noun::Environment(verb) => project::environments(verb, &desk).await,
         Noun::Service(verb) => project::services(verb, &desk).await,
         Noun::Variable(verb) => variable::run(verb, &desk).await,

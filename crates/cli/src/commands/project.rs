@@ -16,9 +16,23 @@ use serde_json::json;
 /// `plimsoll project …`
 pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
     match verb {
-        ProjectVerb::Create { name } => {
-            let receipt = desk.engine.create_project(Name::parse(&name)?).await?;
+        ProjectVerb::Create { name, folder, from } => {
+            let parsed = Name::parse(&name)?;
+            let receipt = match (folder, from) {
+                (Some(folder), Some(zip)) => {
+                    desk.engine.import_project(parsed, &zip, &folder).await?
+                }
+                (Some(folder), None) => desk.engine.create_project_in(parsed, &folder).await?,
+                (None, _) => desk.engine.create_project(parsed).await?,
+            };
             desk.output.answer(&receipt, |_| format!("Created {name}."));
+        }
+        ProjectVerb::Folder { name, folder } => {
+            let project = desk.engine.project_named(&Name::parse(&name)?).await?;
+            let receipt = desk.engine.set_project_folder(project.id, &folder).await?;
+            desk.output.answer(&receipt, |_| {
+                format!("{name} works in {}.", folder.display())
+            });
         }
         ProjectVerb::List => {
             let projects = desk.engine.projects().await?;

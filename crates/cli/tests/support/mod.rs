@@ -67,6 +67,15 @@ impl Desk {
         let practice = std::env::var_os("PLIMSOLL_PRACTICE")
             .map(PathBuf::from)
             .expect("this test needs the practice cloud: run `cargo xtask test`, which starts it");
+        Self::beside(name, practice)
+    }
+
+    /// A desk without any cloud, for what works on a train.
+    pub fn offline(name: &str) -> Self {
+        Self::beside(name, PathBuf::from("no practice cloud"))
+    }
+
+    fn beside(name: &str, practice: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("passphrase"), "correct horse\n").unwrap();
         // Tests share one cloud: names of servers must not meet.

@@ -15,8 +15,8 @@ mod switch;
 
 pub use logs::LogsRequest;
 pub use remove::{RemoveEnvironmentRequest, RemoveServiceRequest};
-pub use since::Since;
 pub use request::{DeployRequest, ReconfigureRequest, RollbackRequest};
+pub use since::Since;
 
 pub(crate) use again::{observe_reconfigure, observe_rollback};
 pub(crate) use image::Exports;

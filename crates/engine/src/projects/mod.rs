@@ -66,6 +66,7 @@ impl Engine {
         let project = Project {
             id: ProjectId::mint(world.now(), world.entropy()),
             name,
+            active_version_id: None,
             created_at: world.now(),
         };
         let mut write = world.store.write().await?;

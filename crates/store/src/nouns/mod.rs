@@ -4,6 +4,7 @@ mod project;
 mod release;
 mod server;
 mod service;
+mod version;
 
 use crate::{
     Result, Store,
@@ -13,6 +14,7 @@ use crate::{
 use plimsoll_domain::{
     AuditId, CertificateId, ConfigurationId, DeploymentId, DomainId, EnvironmentId, JobId,
     ProjectId, ProviderAccountId, ReleaseId, ServerId, ServiceId, SnapshotId, SshKeyId, VariableId,
+    VersionId,
     audit::AuditEntry,
     deployment::Deployment,
     dns::{Certificate, Domain},
@@ -20,6 +22,7 @@ use plimsoll_domain::{
     project::{Configuration, Environment, Project, Service, Variable},
     release::Release,
     server::{BaseSnapshot, ProviderAccount, Server, SshKey},
+    version::Version,
 };
 use sqlx::sqlite::SqliteRow;
 
@@ -46,7 +49,9 @@ nouns! {
         Int price_cents_month, Json ssh, Text reserved_ip, Text state, Text recipe_hash,
         Text created_at
     };
-    PROJECTS = Project, ProjectId, "projects" { Text name, Text created_at };
+    PROJECTS = Project, ProjectId, "projects" {
+        Text name, Text active_version_id, Text created_at
+    };
     ENVIRONMENTS = Environment, EnvironmentId, "environments" {
         Text project_id, Text name, Json server_ids, Text created_at
     };
@@ -85,6 +90,10 @@ nouns! {
         Text environment_id, Text service_id, Text deployment_id, Int number, Text image,
         Int image_bytes, Json source, Json provenance, Json spec, Json variables, Text created_at
     };
+    VERSIONS = Version, VersionId, "versions" {
+        Text project_id, Int number, Text root, Text message, Text cause, Text name, Flag pinned,
+        Text author, Int files, Int bytes, Int added_bytes, Text created_at
+    };
     AUDIT_ENTRIES = AuditEntry, AuditId, "audit_entries" {
         Int number, Text device, Text at, Text author, Text act, Text subject, Json details,
         Text previous_hash, Text hash
@@ -92,7 +101,7 @@ nouns! {
 }
 
 /// Every table that the change log covers.
-pub(crate) static SYNCED: [&Table; 17] = [
+pub(crate) static SYNCED: [&Table; 18] = [
     &PROVIDER_ACCOUNTS,
     &SSH_KEYS,
     &SERVERS,
@@ -109,6 +118,7 @@ pub(crate) static SYNCED: [&Table; 17] = [
     &crate::job::JOB_STEPS,
     &DEPLOYMENTS,
     &RELEASES,
+    &VERSIONS,
     &AUDIT_ENTRIES,
 ];
 

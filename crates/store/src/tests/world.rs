@@ -59,6 +59,7 @@ pub(crate) fn project(number: u32) -> Project {
     Project {
         id: nth!(ProjectId, number),
         name: Name::parse(&format!("project-{number}")).unwrap(),
+        active_version_id: None,
         created_at: at(number),
     }
 }

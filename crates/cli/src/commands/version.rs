@@ -1,0 +1,339 @@
+//! `plimsoll versions …`
+
+use crate::{
+    args::{OfProject, VersionVerb},
+    desk::Desk,
+    failure::{Answer, Failed},
+    output::{bytes, table},
+};
+use plimsoll_domain::{
+    ProjectId,
+    content::Node,
+    name::Name,
+    version::{Retention, Version},
+};
+use plimsoll_engine::{Checked, VersionDifference as Difference};
+use serde_json::json;
+use std::{fmt::Write as _, io::Write as _, sync::Arc};
+
+/// `plimsoll versions …`
+pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
+    let engine = &desk.engine;
+    match verb {
+        VersionVerb::Save { project, message } => {
+            let project = id(&project, desk).await?;
+            let receipt = engine
+                .save_version(project, &message, &Arc::default())
+                .await?;
+            let version = engine.version(receipt.id).await?;
+            desk.output.answer(&version, |version| {
+                let (number, grew) = (version.number, bytes(version.added_bytes));
+                format!(
+                    "Saved version {number}: {} files, {grew} more.",
+                    version.files
+                )
+            });
+        }
+        VersionVerb::List { project } => {
+            let versions = engine.versions(id(&project, desk).await?).await?;
+            desk.output.answer(&versions, |versions| list(versions));
+        }
+        VersionVerb::Show {
+            project,
+            version,
+            path: Some(path),
+        } => {
+            let version = called(&project, &version, desk).await?;
+            let file = engine.version_file(version.id, &path).await?;
+            match file.bytes {
+                Some(content) if !desk.output.json => {
+                    std::io::stdout()
+                        .write_all(&content)
+                        .map_err(|error| Failed::input("output_closed", error.to_string(), ""))?;
+                }
+                _ => desk.output.answer(&file.node, |node| format!("{node:?}")),
+            }
+        }
+        VersionVerb::Show {
+            project,
+            version,
+            path: None,
+        } => {
+            let version = called(&project, &version, desk).await?;
+            let changes = engine.version_changes(version.id).await?;
+            let whole = json!({"version": version, "changes": changes});
+            desk.output.answer(&whole, |_| {
+                format!(
+                    "{}\n{}",
+                    list(std::slice::from_ref(&version)),
+                    changed(&changes)
+                )
+            });
+        }
+        VersionVerb::Diff {
+            project,
+            before,
+            after,
+        } => {
+            let before = called(&project, &before, desk).await?;
+            let after = called(&project, &after, desk).await?;
+            let changes = engine.compare_versions(Some(before.id), after.id).await?;
+            let text = if desk.output.json {
+                String::new()
+            } else {
+                lines(desk, &before, &after, &changes).await?
+            };
+            desk.output.answer(&changes, |_| text);
+        }
+        VersionVerb::Restore {
+            project,
+            version,
+            path,
+        } => {
+            let version = called(&project, &version, desk).await?;
+            let done = engine.restore_version(version.id, path.as_deref()).await?;
+            desk.output.answer(&done, |done| {
+                let mut text = format!(
+                    "Restored version {}: {} written, {} removed. What was there is version {}.",
+                    version.number, done.written, done.removed, done.before.number
+                );
+                for left in &done.left {
+                    let _ = write!(text, "\nLeft alone: {left}");
+                }
+                text
+            });
+        }
+        VersionVerb::Export {
+            project,
+            version,
+            to,
+        } => {
+            let version = called(&project, &version, desk).await?;
+            engine.export_version(version.id, &to).await?;
+            desk.output
+                .answer(&json!({"version": version, "file": to}), |_| {
+                    format!("Wrote version {} to {}.", version.number, to.display())
+                });
+        }
+        VersionVerb::Import {
+            project,
+            from,
+            message,
+        } => {
+            let receipt = engine
+                .import_version(id(&project, desk).await?, &from, &message)
+                .await?;
+            let version = engine.version(receipt.id).await?;
+            desk.output.answer(&version, |version| {
+                format!(
+                    "Took {} files in as version {}.",
+                    version.files, version.number
+                )
+            });
+        }
+        VersionVerb::Name {
+            project,
+            version,
+            name,
+        } => {
+            let version = called(&project, &version, desk).await?;
+            let name = name.as_deref().map(Name::parse).transpose()?;
+            let receipt = engine.name_version(version.id, name).await?;
+            desk.output.answer(&receipt, |_| {
+                format!("Version {} is renamed.", version.number)
+            });
+        }
+        VersionVerb::Pin {
+            project,
+            version,
+            off,
+        } => {
+            let version = called(&project, &version, desk).await?;
+            let receipt = engine.pin_version(version.id, !off).await?;
+            let state = if off { "loose" } else { "pinned" };
+            desk.output.answer(&receipt, |_| {
+                format!("Version {} is {state}.", version.number)
+            });
+        }
+        VersionVerb::Activate { project, version } => {
+            let version = called(&project, &version, desk).await?;
+            let receipt = engine.activate_version(version.id).await?;
+            desk.output.answer(&receipt, |_| {
+                format!("Version {} is active.", version.number)
+            });
+        }
+        VersionVerb::Prune {
+            project,
+            last,
+            days,
+            yes,
+        } => {
+            let project = id(&project, desk).await?;
+            let rule = Retention { last, days };
+            let pruned = if yes {
+                engine.prune_versions(project, rule).await?
+            } else {
+                engine.prunable_versions(project, rule).await?
+            };
+            desk.output.answer(&pruned, |pruned| {
+                let (count, waste) = (pruned.versions.len(), bytes(pruned.waste_bytes));
+                let verb = if yes { "went" } else { "would go" };
+                let freed = bytes(pruned.freed_bytes);
+                format!(
+                    "{}\n{count} versions {verb}; {waste} are needed no more, {freed} were freed.",
+                    list(&pruned.versions)
+                )
+            });
+        }
+        VersionVerb::Check { read_data, repair } => {
+            let found = if repair {
+                engine.repair_versions().await?.left
+            } else {
+                engine.check_versions(read_data).await?
+            };
+            return report(desk, &found);
+        }
+    }
+    Ok(())
+}
+
+async fn id(of: &OfProject, desk: &Desk) -> Answer<ProjectId> {
+    Ok(desk
+        .engine
+        .project_named(&Name::parse(&of.project)?)
+        .await?
+        .id)
+}
+
+async fn called(of: &OfProject, text: &str, desk: &Desk) -> Answer<Version> {
+    Ok(desk
+        .engine
+        .version_called(id(of, desk).await?, text)
+        .await?)
+}
+
+fn list(versions: &[Version]) -> String {
+    let rows: Vec<_> = versions
+        .iter()
+        .map(|version| {
+            let name = version
+                .name
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let pinned = if version.pinned { "pinned" } else { "" };
+            vec![
+                version.number.to_string(),
+                version.created_at.to_string(),
+                version.author.clone(),
+                version.files.to_string(),
+                bytes(version.added_bytes),
+                [name.as_str(), pinned].join(" ").trim().to_owned(),
+                version
+                    .message
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+            ]
+        })
+        .collect();
+    table(
+        &["VERSION", "SAVED", "BY", "FILES", "GREW", "NAME", "MESSAGE"],
+        &rows,
+    )
+}
+
+fn changed(changes: &[Difference]) -> String {
+    let line = |change: &Difference| {
+        let mark = match (&change.before, &change.after) {
+            (None, _) => '+',
+            (_, None) => '-',
+            (Some(_), Some(_)) => '~',
+        };
+        format!("{mark} {}", change.path)
+    };
+    changes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Text line by line; what is none by size and hash.
+async fn lines(
+    desk: &Desk,
+    before: &Version,
+    after: &Version,
+    changes: &[Difference],
+) -> Answer<String> {
+    let mut out = String::new();
+    for change in changes {
+        let old = text(desk, before, change.before.as_ref(), &change.path).await?;
+        let new = text(desk, after, change.after.as_ref(), &change.path).await?;
+        if let (Some(old), Some(new)) = (old, new) {
+            let diff = similar::TextDiff::from_lines(&old, &new);
+            let (a, b) = (format!("a/{}", change.path), format!("b/{}", change.path));
+            let _ = write!(out, "{}", diff.unified_diff().header(&a, &b));
+        } else {
+            let _ = writeln!(
+                out,
+                "{}: {} → {}",
+                change.path,
+                described(change.before.as_ref()),
+                described(change.after.as_ref())
+            );
+        }
+    }
+    Ok(out)
+}
+
+async fn text(
+    desk: &Desk,
+    version: &Version,
+    node: Option<&Node>,
+    path: &str,
+) -> Answer<Option<String>> {
+    match node {
+        None => Ok(Some(String::new())),
+        Some(Node::File { .. }) => {
+            let file = desk.engine.version_file(version.id, path).await?;
+            let content = file.bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            Ok(content.filter(|content| !content.contains('\0')))
+        }
+        Some(Node::Link { .. } | Node::Folder { .. }) => Ok(None),
+    }
+}
+
+fn described(node: Option<&Node>) -> String {
+    match node {
+        None => "nothing".to_owned(),
+        Some(Node::File { size, hash, .. }) => {
+            format!("{} ({})", bytes(*size), &hash.to_string()[..12])
+        }
+        Some(Node::Link { target }) => format!("a link to {target}"),
+        Some(Node::Folder { .. }) => "an empty folder".to_owned(),
+    }
+}
+
+fn report(desk: &Desk, found: &Checked) -> Answer {
+    if found.hurt.is_empty() && found.damaged_packs.is_empty() {
+        desk.output.answer(found, |found| {
+            let proved = match found.proved {
+                0 => String::new(),
+                count => format!(", {count} pieces of content proved byte by byte"),
+            };
+            format!("Everything can be read: {} packs{proved}.", found.packs)
+        });
+        return Ok(());
+    }
+    let mut failed = Failed::input(
+        "content_damaged",
+        format!("{} versions are hurt.", found.hurt.len()),
+        "Everything else in them can be read. Run `plimsoll versions check --repair`: it keeps \
+         again what the projects' folders still have.",
+    );
+    failed.failure.evidence = found
+        .hurt
+        .iter()
+        .map(|hurt| format!("version {}: {}", hurt.version.number, hurt.paths.join(", ")))
+        .collect();
+    failed.kind = crate::failure::Kind::Internal;
+    Err(failed)
+}

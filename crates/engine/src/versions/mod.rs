@@ -1,0 +1,154 @@
+//! A project's files on this machine: its folder, and the versions that were saved of it.
+
+mod archive;
+mod keep;
+mod look;
+mod restore;
+mod save;
+
+pub use keep::{Checked, HurtVersion, Prunable, Repaired};
+pub use look::FileContent;
+pub use restore::RestoredVersion;
+
+use crate::{Engine, Receipt, Result, error::EngineError};
+use plimsoll_domain::{ProjectId, VersionId, name::Name, project::Project, version::Version};
+use plimsoll_store::files::Files;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Where the store of files lies, in the store's folder.
+const FOLDER: &str = "versions";
+
+/// The local setting that holds a project's folder: paths differ from machine to machine.
+fn folder_setting(project: ProjectId) -> String {
+    format!("workspace/{project}")
+}
+
+impl Engine {
+    pub(crate) async fn file_store(&self) -> Result<&Files> {
+        let world = &self.world;
+        let folder = world.store.folder().join(FOLDER);
+        Ok(world
+            .files
+            .get_or_try_init(|| async { Files::open(&folder).await })
+            .await?)
+    }
+
+    /// The folder of a project's files on this machine, where it has one.
+    pub async fn project_folder(&self, project: ProjectId) -> Result<Option<PathBuf>> {
+        let setting = self.world.store.setting(&folder_setting(project)).await?;
+        Ok(setting.map(PathBuf::from))
+    }
+
+    /// Adopts a folder as that of a project's files. Nothing in it is changed by that.
+    ///
+    /// # Errors
+    /// `invalid_folder` when it is not there, is no folder, or belongs to another project.
+    pub async fn set_project_folder(
+        &self,
+        project: ProjectId,
+        folder: &Path,
+    ) -> Result<Receipt<ProjectId>> {
+        let world = &self.world;
+        world.store.need::<Project>(&project).await?;
+        let folder = folder_that_is_there(folder)?;
+        let text = folder.to_str().ok_or_else(|| {
+            invalid_folder(&folder, "its path is no Unicode").next_step("Move the folder.")
+        })?;
+        for other in self.projects().await? {
+            let taken = self.project_folder(other.id).await?;
+            if other.id != project && taken.as_deref() == Some(&folder) {
+                return Err(invalid_folder(
+                    &folder,
+                    &format!("it belongs to the project “{}”", other.name),
+                )
+                .next_step("Choose another folder, or work in that project."));
+            }
+        }
+        let mut write = world.store.write().await?;
+        write.set_setting(&folder_setting(project), text).await?;
+        let about = format!("project:{project}");
+        let details = json!({"folder": text});
+        self.audited(&mut write, "project.folder", about, details)
+            .await?;
+        let seq = write.commit().await?;
+        Ok(Receipt { id: project, seq })
+    }
+
+    /// Creates a project whose files lie in a folder, new or adopted.
+    pub async fn create_project_in(&self, name: Name, folder: &Path) -> Result<Receipt<ProjectId>> {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            invalid_folder(folder, &error.to_string()).next_step("Choose another folder.")
+        })?;
+        let folder = folder_that_is_there(folder)?;
+        let created = self.create_project(name).await?;
+        match self.set_project_folder(created.id, &folder).await {
+            Ok(receipt) => Ok(receipt),
+            Err(error) => {
+                self.delete_project(created.id).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The versions of a project, newest first.
+    pub async fn versions(&self, project: ProjectId) -> Result<Vec<Version>> {
+        Ok(self.world.store.versions_of(project).await?)
+    }
+
+    /// A version.
+    pub async fn version(&self, id: VersionId) -> Result<Version> {
+        Ok(self.world.store.need::<Version>(&id).await?)
+    }
+
+    /// The version of a project that a text means: its number, its name, or `latest`.
+    pub async fn version_called(&self, project: ProjectId, text: &str) -> Result<Version> {
+        let versions = self.versions(project).await?;
+        let means = |version: &&Version| {
+            version.number.to_string() == text
+                || version
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| name.as_str() == text)
+        };
+        let found = match text {
+            "latest" => versions.first(),
+            _ => versions.iter().find(means),
+        };
+        found.cloned().ok_or_else(|| {
+            let there = versions.iter().take(20).map(|version| match &version.name {
+                Some(name) => format!("{} ({name})", version.number),
+                None => version.number.to_string(),
+            });
+            EngineError::not_found("version_unknown", format!("There is no version “{text}”."))
+                .evidence(there)
+                .next_step("Name one that is there by its number or its name, or `latest`.")
+        })
+    }
+
+    /// The folder of a project's files, which has to be there.
+    async fn need_folder(&self, project: ProjectId) -> Result<PathBuf> {
+        self.project_folder(project).await?.ok_or_else(|| {
+            EngineError::not_found("project_has_no_folder", "This project has no folder here.")
+                .next_step("Adopt one for it: plimsoll project folder NAME DIR.")
+        })
+    }
+}
+
+fn folder_that_is_there(folder: &Path) -> Result<PathBuf> {
+    let there = folder.canonicalize();
+    let there = there.map_err(|error| {
+        invalid_folder(folder, &error.to_string()).next_step("Choose a folder that is there.")
+    })?;
+    if there.is_dir() {
+        return Ok(there);
+    }
+    Err(invalid_folder(folder, "it is no folder").next_step("Choose a folder."))
+}
+
+fn invalid_folder(folder: &Path, why: &str) -> EngineError {
+    EngineError::bad_input(
+        "invalid_folder",
+        format!("The folder {} cannot be used: {why}.", folder.display()),
+    )
+}

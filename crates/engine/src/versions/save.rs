@@ -1,0 +1,134 @@
+//! Saving versions.
+
+use crate::{Engine, Receipt, Result, error::EngineError};
+use plimsoll_domain::{
+    ProjectId, VersionId,
+    content::ContentHash,
+    project::Project,
+    version::{Version, VersionCause},
+};
+use plimsoll_store::files::{Guard, Progress};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Longest message, in characters.
+const LONGEST_MESSAGE: usize = 2_000;
+
+/// A state of files that is kept and not recorded yet.
+pub(super) struct State {
+    pub root: ContentHash,
+    pub files: u64,
+    pub bytes: u64,
+    pub added_bytes: u64,
+    pub guard: Guard,
+}
+
+impl Engine {
+    /// Saves the files of a project as they are.
+    ///
+    /// # Errors
+    /// `nothing_changed` when the last version is the same; `workspace_gone`, `files_unreadable`
+    /// as the store of files says. Nothing is saved then.
+    pub async fn save_version(
+        &self,
+        project: ProjectId,
+        message: &str,
+        progress: &Arc<Progress>,
+    ) -> Result<Receipt<VersionId>> {
+        let message = checked(message)?;
+        let state = self.state_of(project, progress).await?;
+        if let Some(last) = self.versions(project).await?.first()
+            && last.root == state.root
+        {
+            return Err(EngineError::conflict(
+                "nothing_changed",
+                format!("Nothing was changed since version {}.", last.number),
+            )
+            .next_step("Name that version or pin it, if it matters."));
+        }
+        self.record_version(project, message, VersionCause::Saved, state)
+            .await
+    }
+
+    /// Saves the files of a project before something changes them or goes out with them; where the
+    /// last version is the same, that one is meant.
+    pub(crate) async fn save_before(
+        &self,
+        project: ProjectId,
+        cause: VersionCause,
+        message: &str,
+    ) -> Result<Version> {
+        let state = self.state_of(project, &Arc::default()).await?;
+        if let Some(last) = self.versions(project).await?.into_iter().next()
+            && last.root == state.root
+        {
+            return Ok(last);
+        }
+        let receipt = self.record_version(project, message, cause, state).await?;
+        self.version(receipt.id).await
+    }
+
+    async fn state_of(&self, project: ProjectId, progress: &Arc<Progress>) -> Result<State> {
+        let folder = self.need_folder(project).await?;
+        let saved = self.file_store().await?.save(&folder, progress).await?;
+        Ok(State {
+            root: saved.root,
+            files: saved.files,
+            bytes: saved.bytes,
+            added_bytes: saved.added_bytes,
+            guard: saved.guard,
+        })
+    }
+
+    pub(super) async fn record_version(
+        &self,
+        project: ProjectId,
+        message: &str,
+        cause: VersionCause,
+        state: State,
+    ) -> Result<Receipt<VersionId>> {
+        let world = &self.world;
+        world.store.need::<Project>(&project).await?;
+        let mut write = world.store.write().await?;
+        // One writer at a time: nobody else numbers a version until this one is committed.
+        let number = world.store.last_version_number(project).await? + 1;
+        let version = Version {
+            id: VersionId::mint(world.now(), world.entropy()),
+            project_id: project,
+            number,
+            root: state.root,
+            message: message.to_owned(),
+            cause,
+            name: None,
+            pinned: false,
+            author: world.store.author().to_owned(),
+            files: state.files,
+            bytes: state.bytes,
+            added_bytes: state.added_bytes,
+            created_at: world.now(),
+        };
+        write.put(&version).await?;
+        let details = json!({"number": number, "cause": cause, "root": state.root});
+        let about = format!("version:{}", version.id);
+        self.audited(&mut write, "version.save", about, details)
+            .await?;
+        let seq = write.commit().await?;
+        drop(state.guard);
+        Ok(Receipt {
+            id: version.id,
+            seq,
+        })
+    }
+}
+
+pub(super) fn checked(message: &str) -> Result<&str> {
+    let message = message.trim();
+    if message.chars().count() <= LONGEST_MESSAGE && !message.contains('\0') {
+        return Ok(message);
+    }
+    Err(EngineError::bad_input(
+        "invalid_message",
+        format!("A message has at most {LONGEST_MESSAGE} characters."),
+    )
+    .next_step("Shorten it."))
+}
