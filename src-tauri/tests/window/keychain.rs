@@ -50,9 +50,7 @@ async fn what_a_locked_keychain_holds_is_used_again_once_it_is_open() {
     connected(&window).await;
     window.press("More for practice-digitalocean").await;
     window.click(Role::MenuItem, "Test it").await;
-    window
-        .sees("It may do everything that Plimsoll does.")
-        .await;
+    window.sees("Belongs to").await;
     window.close().await;
 }
 
