@@ -17,6 +17,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The keychain's entry that is written and deleted to see whether that is possible.
+const TRIAL_ENTRY: &str = "trial";
+
 /// The store and what the keychain holds for it. Whoever has both has everything.
 #[derive(Debug)]
 pub struct Everything {
@@ -38,7 +41,7 @@ pub struct Whereabouts {
 }
 
 impl Engine {
-    /// Whether the keychain can be read now.
+    /// Whether the keychain can be used now.
     ///
     /// # Errors
     /// What the keychain says: it is locked or missing, or its passphrase is not known.
@@ -53,8 +56,14 @@ impl Engine {
         ];
         // A locked keychain still answers for what it never had, so what it has is asked for.
         for name in kept.into_iter().flatten() {
-            world.ports.keychain.get(&name).await?;
+            if world.ports.keychain.get(&name).await?.is_some() {
+                return Ok(());
+            }
         }
+        // It has nothing of ours, so only a write tells.
+        let trial = Secret::new("Plimsoll looked whether it may write here.");
+        world.ports.keychain.set(TRIAL_ENTRY, &trial).await?;
+        world.ports.keychain.delete(TRIAL_ENTRY).await?;
         Ok(())
     }
 

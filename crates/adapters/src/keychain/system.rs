@@ -39,14 +39,13 @@ impl SystemKeychain {
     async fn run<T: Send + 'static>(
         &self,
         doing: &'static str,
-        act: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+        act: impl Fn(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
         entry: &str,
     ) -> PortResult<T> {
         let service = Arc::clone(self.service.as_ref().unwrap_or(&SERVICE.into()));
         let entry = entry.to_owned();
         // The calls block, as long as somebody is asked for the keychain's password.
-        let work =
-            tokio::task::spawn_blocking(move || act(&keyring::Entry::new(&service, &entry)?));
+        let work = tokio::task::spawn_blocking(move || attempt(&service, &entry, act));
         match tokio::time::timeout(PATIENCE, work).await {
             Ok(Ok(done)) => done.map_err(|error| explain(doing, &error)),
             Ok(Err(_)) => Err(missing(doing, "its library ended unexpectedly")),
@@ -82,6 +81,41 @@ impl Keychain for SystemKeychain {
             Err(error) => Err(error),
         };
         self.run("delete from the keychain", delete, entry).await
+    }
+}
+
+/// The connection to the keychain is made once, and the keychain may have been started since, or
+/// started anew: what fails over an old connection is tried over a new one.
+fn attempt<T>(
+    service: &str,
+    name: &str,
+    act: impl Fn(&keyring::Entry) -> keyring::Result<T>,
+) -> keyring::Result<T> {
+    use keyring::Error;
+    match keyring::Entry::new(service, name).and_then(|entry| act(&entry)) {
+        Err(Error::NoDefaultStore | Error::PlatformFailure(_)) if connection::renew() => {
+            let inner = keyring_core::Entry::new(service, name)?;
+            act(&keyring::Entry { inner })
+        }
+        done => done,
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod connection {
+    /// Connects to the Secret Service anew; answers whether that went well.
+    pub fn renew() -> bool {
+        let made = zbus_secret_service_keyring_store::Store::new();
+        made.map(|store| keyring_core::set_default_store(store))
+            .is_ok()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod connection {
+    /// The other systems' keychains are not reached over a connection.
+    pub fn renew() -> bool {
+        false
     }
 }
 

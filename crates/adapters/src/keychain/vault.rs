@@ -16,6 +16,8 @@ use std::{
 
 /// How long another process may hold the file, milliseconds.
 const PATIENCE_MS: u64 = 10_000;
+/// What the copy of the vault as it was before its last change ends with.
+const BEFORE: &str = "before";
 /// Pause between two tries for the lock, milliseconds.
 const RETRY_MS: u64 = 50;
 
@@ -191,6 +193,12 @@ impl Inner {
         let key = made.map_err(|error| self.explain(&error))?;
         let bytes =
             seal::seal(entries, &key, self.clock.as_ref()).map_err(|error| self.explain(&error))?;
+        let before = beside(&self.path, BEFORE);
+        match std::fs::copy(&self.path, &before) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_failed("copy", &self.path, &error)),
+        }
         replace(&self.path, &bytes).map_err(|error| io_failed("write", &self.path, &error))?;
         *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
         Ok(())
@@ -213,10 +221,11 @@ impl Inner {
                 "vault_damaged",
                 format!("The vault {path} cannot be opened: {error}."),
             )
-            .next_step(
-                "Bring the file back from a backup, or move it away and connect the accounts \
-                 again. Nothing was changed.",
-            ),
+            .next_step(format!(
+                "Put {} in its place, which lacks its last change, or bring everything back from \
+                 an export. Nothing was changed.",
+                beside(&self.path, BEFORE).display()
+            )),
         }
     }
 }

@@ -176,3 +176,19 @@ async fn a_file_held_by_another_process_is_waited_for() {
     written.unwrap();
     assert_eq!(read(&vault, "a").await.as_deref(), Some("1"));
 }
+
+#[tokio::test]
+async fn the_vault_as_it_was_before_its_last_change_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vault");
+    let vault = vault(&file, "open sesame");
+    for value in ["first", "second"] {
+        vault.set("token", &Secret::new(value)).await.unwrap();
+    }
+    std::fs::write(&file, "{}").unwrap();
+    let error = vault.get("token").await.unwrap_err();
+    assert_eq!(error.code(), "vault_damaged");
+    assert!(error.0.next_step.contains("vault.before"), "{error:?}");
+    std::fs::rename(folder.path().join("vault.before"), &file).unwrap();
+    assert_eq!(read(&vault, "token").await.as_deref(), Some("first"));
+}
