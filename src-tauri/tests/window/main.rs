@@ -9,5 +9,6 @@ mod accounts;
 mod data;
 mod journey;
 mod keychain;
+mod offline;
 mod opening;
 mod support;

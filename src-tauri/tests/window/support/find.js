@@ -1,6 +1,6 @@
 // Finds what a person or a screen reader would find: visible elements by role and name (WAI-ARIA
 // 1.2; Accessible Name and Description Computation 1.2, as far as our pages go).
-// Arguments: role, name, what to answer: 'element' or 'state'.
+// Arguments: role and name.
 const [wantedRole, wantedName] = arguments;
 
 const tidy = (text) => (text ?? '').replace(/\s+/g, ' ').trim();

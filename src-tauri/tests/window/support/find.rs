@@ -6,16 +6,6 @@ pub enum Role {
     Button,
     Link,
     Textbox,
-    Spinbutton,
-    Combobox,
-    Checkbox,
-    Radio,
-    Option,
-    Tab,
-    Heading,
-    Dialog,
-    Row,
-    Alert,
     MenuItem,
 }
 
@@ -26,16 +16,6 @@ impl Role {
             Self::Button => "button",
             Self::Link => "link",
             Self::Textbox => "textbox",
-            Self::Spinbutton => "spinbutton",
-            Self::Combobox => "combobox",
-            Self::Checkbox => "checkbox",
-            Self::Radio => "radio",
-            Self::Option => "option",
-            Self::Tab => "tab",
-            Self::Heading => "heading",
-            Self::Dialog => "dialog",
-            Self::Row => "row",
-            Self::Alert => "alert",
             Self::MenuItem => "menuitem",
         }
     }

@@ -17,7 +17,6 @@ use session::Session;
 use std::{
     env,
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -67,6 +66,13 @@ impl Desk {
         })
     }
 
+    /// The same with a practice cloud that nobody else uses and that does not run yet.
+    pub fn with_own_practice(keyring: Keyring) -> Option<Self> {
+        let mut desk = Self::new(keyring)?;
+        desk.practice = Practice::own(desk.folder.path().join("practice"));
+        Some(desk)
+    }
+
     /// Opens the window and waits until it shows something.
     pub async fn open(&self) -> Window {
         // Sessions follow one another closely: none shall be taken for a second start.
@@ -106,57 +112,6 @@ impl Desk {
     pub fn session(&mut self) -> &mut Session {
         &mut self.session
     }
-
-    /// The practice cloud.
-    pub fn practice(&self) -> &Practice {
-        &self.practice
-    }
-
-    /// A folder with the sample application.
-    pub fn app(&self) -> App {
-        let folder = self.folder.path().join("hello");
-        fs::create_dir_all(&folder).unwrap();
-        let app = App { folder };
-        app.write(|text| text);
-        app
-    }
-}
-
-/// A copy of the sample application.
-pub struct App {
-    pub folder: PathBuf,
-}
-
-impl App {
-    /// Writes it anew, changed by `edit`.
-    pub fn write(&self, edit: impl Fn(String) -> String) {
-        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello/app.py");
-        let text = edit(fs::read_to_string(sample).unwrap());
-        fs::write(self.folder.join("app.py"), text).unwrap();
-    }
-
-    /// Another version of it that is well.
-    pub fn good(&self, version: &str) {
-        self.write(|text| with_version(text, version));
-    }
-
-    /// Another version of it that answers its health check with 503.
-    pub fn broken(&self, version: &str) {
-        self.write(|text| {
-            with_version(text, version)
-                .replace("answer(200, \"text/plain\"", "answer(503, \"text/plain\"")
-        });
-    }
-
-    /// A version whose release command takes some seconds, so that it can be interrupted.
-    pub fn slow(&self, version: &str) {
-        self.good(version);
-    }
-}
-
-fn with_version(text: String, version: &str) -> String {
-    assert!(text.contains("VERSION = \"1\""));
-    text.replace("VERSION = \"1\"", &format!("VERSION = \"{version}\""))
 }
 
 fn missing() -> Vec<String> {

@@ -202,29 +202,6 @@ impl Window {
         }
     }
 
-    /// Chooses what a list of choices shows under this name.
-    pub async fn choose(&self, label: &str, option: &str) {
-        let list = self.find(Role::Combobox, label).await;
-        let chosen = self
-            .script(
-                "const [list, wanted] = arguments;
-                 const options = [...list.options];
-                 const option = options.find((each) => each.text.trim() === wanted)
-                     ?? options.find((each) => each.text.includes(wanted) || each.value === wanted);
-                 if (!option) return options.map((each) => each.text);
-                 list.value = option.value;
-                 list.dispatchEvent(new Event('input', { bubbles: true }));
-                 list.dispatchEvent(new Event('change', { bubbles: true }));
-                 return true;",
-                vec![list.to_json().unwrap(), json!(option)],
-            )
-            .await;
-        if chosen != true {
-            let told = format!("“{label}” does not offer “{option}” but {chosen}");
-            self.fail(&told).await;
-        }
-    }
-
     /// Presses keys where the keyboard is.
     pub async fn keys(&self, keys: impl Into<thirtyfour::TypingData>) {
         let chain = self.driver().action_chain().send_keys(keys);
