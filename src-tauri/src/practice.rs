@@ -185,6 +185,15 @@ pub fn sample(app: &AppHandle) -> Result<Sample, CommandError> {
     Ok(Sample::at(folder))
 }
 
+/// Writes the sample as it came, so that a tour begins with a version that is well. What somebody
+/// wrote in it stays.
+pub fn renew_sample(app: &AppHandle) -> Result<(), CommandError> {
+    match sample(app)?.write(Content::Good) {
+        Ok(()) | Err(LabError::SampleEdited { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What the tour stands on.
 pub async fn ground(app: &AppHandle) -> Result<TourGround, CommandError> {
     let sample = sample(app)?;

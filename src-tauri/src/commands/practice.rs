@@ -45,11 +45,12 @@ pub async fn practice_stop() -> Result<(), CommandError> {
 /// Stops it and removes everything in it, and everything that is known of it.
 #[tauri::command]
 #[specta::specta]
-pub async fn practice_wipe(desk: State<'_, Desk>) -> Result<(), CommandError> {
+pub async fn practice_wipe(app: AppHandle, desk: State<'_, Desk>) -> Result<(), CommandError> {
     let engine = desk.engine().await?;
     // Forgotten first: that is refused while something runs there.
     engine.forget_practice().await?;
-    practice::stop(true).await
+    practice::stop(true).await?;
+    practice::renew_sample(&app)
 }
 
 /// Connects both of its accounts, or brings them up to date.
@@ -123,17 +124,14 @@ pub async fn tour_plan(
     Ok(engine.plan_tour(&ground, step.into()).await?.into())
 }
 
-/// Creates the project of the sample application, and the sample where it is not there.
+/// Creates the project of the sample application, and the sample as it came.
 #[tauri::command]
 #[specta::specta]
 pub async fn tour_project(
     app: AppHandle,
     desk: State<'_, Desk>,
 ) -> Result<ReceiptView, CommandError> {
-    let sample = practice::sample(&app)?;
-    if sample.content()?.is_none() {
-        sample.write(Content::Good)?;
-    }
+    practice::renew_sample(&app)?;
     let ground = practice::ground(&app).await?;
     Ok(desk.engine().await?.create_sample(&ground).await?.into())
 }

@@ -12,7 +12,7 @@ use plimsoll_domain::{
     server::{Endpoint, Provider},
 };
 use plimsoll_lab::{
-    api::{Credentials, FaultRule},
+    api::FaultRule,
     practice::{self, Running, Wipe},
     settings::Settings,
 };
@@ -67,35 +67,18 @@ pub async fn run(verb: &PracticeVerb, output: Output) -> Answer {
 
 /// Endpoint and token of the running practice cloud.
 pub async fn account(provider: Provider) -> Answer<(Endpoint, Secret)> {
-    let running = running().await?;
-    let credentials = Credentials::read(&running.api).map_err(|error| {
-        Failed::input(
-            "practice_unreadable",
-            error.to_string(),
-            "Start it again with `plimsoll practice start`.",
-        )
-    })?;
-    let ca_pem = std::fs::read_to_string(&running.ca).map_err(|error| {
-        Failed::input(
-            "practice_unreadable",
-            error.to_string(),
-            "Start it again with `plimsoll practice start`.",
-        )
-    })?;
-    let (url, token) = match provider {
-        Provider::Digitalocean => (
-            running.digitalocean_url.clone(),
-            credentials.digitalocean_token,
-        ),
-        Provider::Cloudflare => (running.cloudflare_url.clone(), credentials.cloudflare_token),
+    let doors = running().await?.doors()?;
+    let door = match provider {
+        Provider::Digitalocean => doors.digitalocean,
+        Provider::Cloudflare => doors.cloudflare,
     };
     let endpoint = Endpoint {
-        url: Some(url),
-        ca_pem: Some(ca_pem),
-        proxy: running.proxy.clone(),
-        resolver: Some(format!("{}:53", running.resolver)),
+        url: Some(door.url),
+        ca_pem: Some(door.ca_pem),
+        proxy: door.proxy,
+        resolver: Some(door.resolver),
     };
-    Ok((endpoint, Secret::new(token)))
+    Ok((endpoint, Secret::new(door.token)))
 }
 
 fn fault_of<T: serde::de::DeserializeOwned>(text: &str) -> Answer<T> {
@@ -156,7 +139,7 @@ impl From<plimsoll_lab::error::LabError> for Failed {
                 code: error.code().to_owned(),
                 message: error.to_string(),
                 evidence: Vec::new(),
-                next_step: String::new(),
+                next_step: error.next_step().to_owned(),
                 retryable: false,
             },
         }

@@ -248,7 +248,7 @@ export const commands = {
 	tourLoad: () => typedError<TourView, CommandError>(__TAURI_INVOKE("tour_load")),
 	/**  The plan that a step of the tour proposes. */
 	tourPlan: (step: TourStepIdView) => typedError<PlanView, CommandError>(__TAURI_INVOKE("tour_plan", { step })),
-	/**  Creates the project of the sample application, and the sample where it is not there. */
+	/**  Creates the project of the sample application, and the sample as it came. */
 	tourProject: () => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("tour_project")),
 	/**  Looks at the tour's site from outside. */
 	tourVisit: (domainId: DomainId) => typedError<DomainVisitView, CommandError>(__TAURI_INVOKE("tour_visit", { domainId })),
