@@ -56,7 +56,6 @@ fn pages_load_and_reach_nothing_but_ourselves() {
     let config = read("tauri.conf.json");
     let security = &config["app"]["security"];
     assert_eq!(security["capabilities"], serde_json::json!(["main"]));
-    assert_eq!(security["freezePrototype"], true);
     assert_eq!(config["app"]["withGlobalTauri"], false);
     let policy = security["csp"].as_object().unwrap();
     let ours = [
