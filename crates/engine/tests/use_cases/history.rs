@@ -115,7 +115,11 @@ async fn a_plan_whose_world_has_moved_is_made_again_from_what_was_asked() {
     let ids = world.servers(&["web-1"]).await;
     let spot = world.service(ids, Default::default()).await;
     let outdated = world.plan_deploy(spot).await.unwrap();
-    world.edit("moved on");
+    world
+        .engine
+        .set_variable(spot.environment, spot.service, key("NEW"), "x".into())
+        .await
+        .unwrap();
     let refused = world.engine.approve(outdated.id).await.unwrap_err();
     assert_eq!(refused.code(), "plan_outdated");
     let again = world.engine.plan_again(outdated.id).await.unwrap();

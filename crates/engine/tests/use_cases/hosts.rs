@@ -346,12 +346,17 @@ fn answer(host: &mut Host, request: &Request, body: &Body) -> PortResult<Value> 
         Request::Journal(of) => {
             let ran = host.deployments.get(&of.deployment_id).cloned();
             let ran = ran.filter(|ran| !ran.reverted);
+            let answer = ran.as_ref().and_then(|ran| ran.answer.clone());
+            let at = plimsoll_domain::Timestamp::from_millis(1_790_000_000_000);
+            let switched = answer
+                .as_ref()
+                .is_some_and(|answer| answer.phase >= Phase::Switched);
             json!(Journal {
-                phases: vec![],
+                phases: answer.iter().map(|answer| (answer.phase, at)).collect(),
                 running: false,
-                failure: ran.as_ref().and_then(|ran| ran.failure.clone()),
-                answer: ran.and_then(|ran| ran.answer),
-                serving: None,
+                failure: ran.and_then(|ran| ran.failure),
+                answer,
+                serving: switched.then_some(of.deployment_id),
             })
         }
         Request::RemoveService(remove) => {
