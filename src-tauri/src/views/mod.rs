@@ -27,46 +27,35 @@ mod variable;
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
 pub use data::{DataLocationView, RestoredView, SavedView};
 pub use deployment::{
-    DeploymentDetailView, DeploymentFilterView, DeploymentKindView, DeploymentRowView,
-    DeploymentView,
+    DeploymentDetailView, DeploymentFilterView, DeploymentRowView, DeploymentView,
 };
 pub use desk::DeskView;
-pub use domain::{AnswerView, CertificateView, DomainView, DomainVisitView, SeenView, ZoneView};
+pub use domain::{CertificateView, DomainView, DomainVisitView, ZoneView};
 pub use failure::CommandError;
-pub use form::{
-    ChoiceView, FieldErrorView, FieldKindView, FieldView, FormKindView, FormView, OpenFormView,
-    ShownWhenView, ValuesView,
-};
-pub use health::{HealthView, LiveLineView, LiveLogNews, ServerHealthView, ServiceHealthView};
+pub use form::{FieldErrorView, FormKindView, OpenFormView, ValuesView};
+pub use health::{HealthView, LiveLineView, LiveLogNews, ServerHealthView};
 pub use ids::*;
 pub use job::{
-    DirectionView, JobDetailView, JobLineView, JobLinesView, JobNewsView, JobPageView,
-    JobStatusView, JobView, MovesView, OnFailureView, SinceView, StepBytesView, StepStatusView,
-    StepView, WaitingView,
+    JobDetailView, JobLinesView, JobNewsView, JobPageView, JobStatusView, JobView, SinceView,
 };
 pub use opening::{CloseAsked, DeskChanged, DeskStateView, NoticeView, Opened, RunningJob};
-pub use plan::{BeforeAfterView, PlanStepView, PlanView};
+pub use plan::{BeforeAfterView, PlanView};
 pub use practice::{
-    BadDayView, PracticeRunningView, PracticeView, SampleChangeView, SampleContentView, SampleView,
-    TourStateView, TourStepIdView, TourStepView, TourView,
+    BadDayView, PracticeRunningView, PracticeView, SampleChangeView, SampleContentView,
+    TourStepIdView, TourView,
 };
 pub use project::{EnvironmentView, ProjectView, ServiceView};
-pub use release::{
-    ComparisonView, DifferenceView, FileDifferenceView, ReleaseRowView, ReleaseView,
-    VariableDifferenceView, VariableNameView,
-};
+pub use release::{ComparisonView, ReleaseRowView, ReleaseView};
 pub use row::{Row, RowView};
 pub use secret::SecretText;
 pub use server::{
-    ContainerView, FiguresView, FirewallView, HostKeyView, JournalView, LossesView,
-    MachineFiguresView, MachineView, PrunedView, RunningView, ServerStateView, ServerView, SshView,
+    FiguresView, FirewallView, HostKeyView, JournalView, LossesView, MachineView, PrunedView,
+    RunningView, ServerView,
 };
-pub use settings::{MotionView, SettingsView, ThemeView};
+pub use settings::SettingsView;
 pub use snapshot::{BaseSnapshotView, SnapshotView};
 pub use terminal::{ScreenBytes, ScreenSizeView, TerminalEndView};
-pub use variable::{
-    ConfigurationView, ImportChangeView, ImportedVariableView, ImportedView, VariableView,
-};
+pub use variable::{ConfigurationView, ImportedVariableView, ImportedView, VariableView};
 
 use plimsoll_engine::Receipt;
 use serde::{Deserialize, Serialize};
