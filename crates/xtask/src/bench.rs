@@ -3,6 +3,9 @@
 mod report;
 mod samples;
 mod statistics;
+mod window;
+
+pub use window::bench as window;
 
 use crate::{
     practice::Practice,
@@ -18,9 +21,10 @@ use std::{
 
 /// Everything that was measured, in the workspace's folder.
 const REPORT: &str = "BENCHMARKS.md";
-/// Where the README shows the tables.
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
+/// What shows a part of it.
+const README: &str = "README.md";
+/// What the marked places in both are called.
+const MARK: &str = "bench";
 
 /// Measures everything and writes the tables; `quick` only sees that the measuring works.
 pub fn bench(quick: bool) -> Done {
@@ -41,14 +45,21 @@ pub fn write() -> Done {
     let text = fs::read_to_string(samples())?;
     let report = report::write(&Samples::read(&text).map_err(Trouble)?);
     println(&report.tables);
-    let tables = format!("# Benchmarks\n\n{}", report.tables);
-    fs::write(setup::root().join(REPORT), tables)?;
-    let readme = setup::root().join("README.md");
-    let text = fs::read_to_string(&readme)?;
-    let shown = between_markers(&text, &report.summary)
-        .ok_or_else(|| Trouble(format!("README.md has no {BEGIN} with an {END} after it")))?;
-    fs::write(readme, shown)?;
-    say(format!("Written to {REPORT} and README.md"));
+    publish(MARK, &report.tables, &report.summary)
+}
+
+/// Writes everything into one file and what the README shows into the other, each between its marks.
+fn publish(mark: &str, everything: &str, summary: &str) -> Done {
+    for (name, shown) in [(REPORT, everything), (README, summary)] {
+        let file = setup::root().join(name);
+        let text = fs::read_to_string(&file)?;
+        let text = between_marks(&text, mark, shown).ok_or_else(|| {
+            let [begin, end] = marks(mark);
+            Trouble(format!("{name} has no {begin} with an {end} after it"))
+        })?;
+        fs::write(file, text)?;
+    }
+    say(format!("Written to {REPORT} and {README}"));
     Ok(())
 }
 
@@ -88,10 +99,16 @@ fn environment(command: &mut Command, built: &Built, practice: &Practice, sample
         .env("PLIMSOLL_PASSPHRASE", "only for the practice cloud");
 }
 
-/// The text with what stands between the markers replaced.
-fn between_markers(text: &str, shown: &str) -> Option<String> {
-    let begin = text.find(BEGIN)? + BEGIN.len();
-    let end = begin + text[begin..].find(END)?;
+/// What stands before and after a marked place.
+fn marks(name: &str) -> [String; 2] {
+    ["begin", "end"].map(|side| format!("<!-- {name}:{side} -->"))
+}
+
+/// The text with what stands between the marks replaced.
+fn between_marks(text: &str, mark: &str, shown: &str) -> Option<String> {
+    let [begin, end] = marks(mark);
+    let begin = text.find(&begin)? + begin.len();
+    let end = begin + text[begin..].find(&end)?;
     Some(format!(
         "{}\n{}\n{}",
         &text[..begin],
@@ -105,15 +122,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_stands_between_the_markers_is_replaced() {
-        let text = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
-        let wanted = format!("above\n{BEGIN}\nnew\n{END}\nbelow\n");
-        assert_eq!(between_markers(&text, "new\n"), Some(wanted));
+    fn only_what_stands_between_the_marks_is_replaced() {
+        let text = |shown| {
+            format!(
+                "<!-- bench-window:begin -->\nkept\n<!-- bench-window:end -->\n\
+                 <!-- bench:begin -->\n{shown}\n<!-- bench:end -->\nbelow\n"
+            )
+        };
+        assert_eq!(
+            between_marks(&text("old"), MARK, "new\n"),
+            Some(text("new"))
+        );
     }
 
     #[test]
-    fn a_text_without_both_markers_in_order_is_left_alone() {
-        assert_eq!(between_markers("nothing", "new"), None);
-        assert_eq!(between_markers(&format!("{END} {BEGIN}"), "new"), None);
+    fn a_text_without_both_marks_in_order_is_left_alone() {
+        assert_eq!(between_marks("nothing", MARK, "new"), None);
+        let [begin, end] = marks(MARK);
+        assert_eq!(between_marks(&format!("{end} {begin}"), MARK, "new"), None);
     }
 }

@@ -23,6 +23,9 @@ cargo xtask test [NAME]   every test, with what it needs
 cargo xtask bench         what we promise about speed, measured and written to BENCHMARKS.md
   --quick                 everything once, to see that the measuring works
   --write                 only the tables, from what was measured last
+cargo xtask bench window  what the window takes beside a bare one of the same toolkit
+  --quick                 everything once, to see that the measuring works
+  --release               with programs that are built as they are shipped
 cargo xtask bundle        a package to install, below target/dist/bundle
   --check                 installed here, started, and removed again
 cargo xtask latest FOLDER VERSION URL
@@ -54,6 +57,7 @@ fn act(arguments: &[String]) -> Done {
         Some(("bench", [])) => bench::bench(false),
         Some(("bench", [quick])) if quick == "--quick" => bench::bench(true),
         Some(("bench", [write])) if write == "--write" => bench::write(),
+        Some(("bench", [window, flags @ ..])) if window == "window" => bench::window(flags),
         Some(("bundle", [])) => bundle::bundle(false),
         Some(("bundle", [check])) if check == "--check" => bundle::bundle(true),
         Some(("latest", [folder, version, url])) => bundle::latest(Path::new(folder), version, url),
