@@ -221,7 +221,8 @@ fn a_held_deployment_switches_reverts_or_expires(stage: &mut Stage) {
         deploy.deployment_id
     };
     let two = held("two");
-    for _ in 0..5 {
+    // Longer than a held deployment lives without being heard of.
+    for _ in 0..8 {
         thread::sleep(Duration::from_secs(1));
         stage.ask(Request::Heartbeat(of(two)), &[]).as_::<()>();
     }

@@ -164,7 +164,7 @@ impl Stage {
             .arg("serve")
             .env("PLIMSOLL_ROOT", self.root())
             .env("PLIMSOLL_DOCKER_SOCKET", self.folder.join("docker.sock"))
-            .env("PLIMSOLL_HOLD_MS", "3000")
+            .env("PLIMSOLL_HOLD_MS", "6000")
             .stderr(log);
         if let Some(point) = crash_at {
             command.env("PLIMSOLL_CRASH_AT", point);
