@@ -29,21 +29,42 @@ fn what_is_saved_is_listed_compared_and_comes_back() {
     assert_eq!(refused["code"], "nothing_changed");
 
     let diff = desk.ok(&["versions", "diff", "--project", "site", "1", "2"]);
-    let paths: Vec<&str> =
-        diff.as_array().unwrap().iter().map(|d| d["path"].as_str().unwrap()).collect();
+    let paths: Vec<&str> = diff
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["path"].as_str().unwrap())
+        .collect();
     assert_eq!(paths, ["index.html", "logo.bin"]);
 
     fs::write(folder.path().join("index.html"), "not saved by hand\n").unwrap();
     let done = desk.ok(&["versions", "restore", "--project", "site", "1"]);
     assert_eq!(done["before"]["cause"], "before_restore");
-    assert_eq!(fs::read_to_string(folder.path().join("index.html")).unwrap(), "<h1>one</h1>\n");
-    assert_eq!(fs::read(folder.path().join("logo.bin")).unwrap(), [0u8, 1, 2, 255]);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("index.html")).unwrap(),
+        "<h1>one</h1>\n"
+    );
+    assert_eq!(
+        fs::read(folder.path().join("logo.bin")).unwrap(),
+        [0u8, 1, 2, 255]
+    );
     let number = done["before"]["number"].as_u64().unwrap().to_string();
-    let restore = ["versions", "restore", "--project", "site", &number, "--path", "index.html"];
+    let restore = [
+        "versions",
+        "restore",
+        "--project",
+        "site",
+        &number,
+        "--path",
+        "index.html",
+    ];
     desk.ok(&restore);
     let back = fs::read_to_string(folder.path().join("index.html")).unwrap();
     assert_eq!(back, "not saved by hand\n");
-    assert!(folder.path().join("logo.bin").exists(), "only the file that was named");
+    assert!(
+        folder.path().join("logo.bin").exists(),
+        "only the file that was named"
+    );
 
     let check = desk.ok(&["versions", "check", "--read-data"]);
     assert_eq!(check["hurt"], serde_json::json!([]));
@@ -54,12 +75,30 @@ fn what_is_saved_is_listed_compared_and_comes_back() {
 fn an_archive_goes_out_and_becomes_a_project_elsewhere() {
     let (desk, folder, _) = desk();
     desk.ok(&["versions", "save", "--project", "site"]);
-    let zip = folder.path().parent().unwrap().join(format!("site-{}.zip", std::process::id()));
+    let zip = folder
+        .path()
+        .parent()
+        .unwrap()
+        .join(format!("site-{}.zip", std::process::id()));
     let zip_path = zip.to_str().unwrap();
-    desk.ok(&["versions", "export", "--project", "site", "latest", "--to", zip_path]);
+    desk.ok(&[
+        "versions",
+        "export",
+        "--project",
+        "site",
+        "latest",
+        "--to",
+        zip_path,
+    ]);
     let new = tempfile::tempdir().unwrap();
     let place = new.path().join("copy");
-    let create = ["project", "create", "copy", "--folder", place.to_str().unwrap()];
+    let create = [
+        "project",
+        "create",
+        "copy",
+        "--folder",
+        place.to_str().unwrap(),
+    ];
     desk.ok(&[&create[..], &["--from", zip_path]].concat());
     for name in ["index.html", "logo.bin"] {
         let original = fs::read(folder.path().join(name)).unwrap();
@@ -78,11 +117,23 @@ fn a_pruning_shows_first_and_keeps_what_is_pinned_named_or_active() {
     desk.ok(&["versions", "pin", "--project", "site", "1"]);
     desk.ok(&["versions", "name", "--project", "site", "2", "launch"]);
     desk.ok(&["versions", "activate", "--project", "site", "3"]);
-    let rule = ["versions", "prune", "--project", "site", "--last", "1", "--days", "0"];
+    let rule = [
+        "versions",
+        "prune",
+        "--project",
+        "site",
+        "--last",
+        "1",
+        "--days",
+        "0",
+    ];
     let shown = desk.ok(&rule);
     let numbers = |value: &serde_json::Value| -> Vec<u64> {
         let versions = value.as_array().unwrap();
-        versions.iter().map(|version| version["number"].as_u64().unwrap()).collect()
+        versions
+            .iter()
+            .map(|version| version["number"].as_u64().unwrap())
+            .collect()
     };
     assert_eq!(numbers(&shown["versions"]), [4]);
     let list = || desk.ok(&["versions", "list", "--project", "site"]);
@@ -99,7 +150,11 @@ fn a_folder_that_is_gone_or_another_projects_is_told() {
     let (_, taken) = desk.fails(&["project", "create", "other", "--folder", &path]);
     assert_eq!(taken["code"], "invalid_folder");
     let listed = desk.ok(&["project", "list"]);
-    assert_eq!(listed.as_array().unwrap().len(), 1, "nothing is left of what was refused");
+    assert_eq!(
+        listed.as_array().unwrap().len(),
+        1,
+        "nothing is left of what was refused"
+    );
     drop(folder);
     let (_, gone) = desk.fails(&["versions", "save", "--project", "site"]);
     assert_eq!(gone["code"], "workspace_gone");

@@ -31,7 +31,11 @@ impl Engine {
         message: &str,
     ) -> Result<Receipt<VersionId>> {
         let message = super::save::checked(message)?;
-        let imported = self.file_store().await?.import(from).await?;
+        let imported = self
+            .file_store()
+            .await?
+            .import(from, self.world.now())
+            .await?;
         let state = State {
             root: imported.root,
             files: imported.files,

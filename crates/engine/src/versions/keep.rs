@@ -177,7 +177,9 @@ impl Engine {
                 continue;
             };
             if folder.is_dir() {
-                files.save(&folder, &std::sync::Arc::default()).await?;
+                files
+                    .save(&folder, self.world.now(), &std::sync::Arc::default())
+                    .await?;
             }
         }
         self.note(

@@ -70,7 +70,11 @@ impl Engine {
 
     async fn state_of(&self, project: ProjectId, progress: &Arc<Progress>) -> Result<State> {
         let folder = self.need_folder(project).await?;
-        let saved = self.file_store().await?.save(&folder, progress).await?;
+        let saved = self
+            .file_store()
+            .await?
+            .save(&folder, self.world.now(), progress)
+            .await?;
         Ok(State {
             root: saved.root,
             files: saved.files,

@@ -7,7 +7,10 @@ use super::{
     save::{Broken, Keeping, Kept, totals},
 };
 use crate::{Result, StoreError};
-use plimsoll_domain::content::{self, ContentHash, Entry, Node};
+use plimsoll_domain::{
+    Timestamp,
+    content::{self, ContentHash, Entry, Node},
+};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -66,13 +69,13 @@ impl Files {
     ///
     /// # Errors
     /// [`StoreError::BadArchive`] with the entry that cannot be; nothing is kept of it then.
-    pub async fn import(&self, from: &Path) -> Result<Imported> {
+    pub async fn import(&self, from: &Path, now: Timestamp) -> Result<Imported> {
         let guard = self.beside_others().await?;
         let (files, from) = (self.clone(), from.to_owned());
         let runtime = Handle::current();
         super::blocking(move || {
             let file = File::open(&from).map_err(failed("open", &from))?;
-            let keeping = Keeping::new(&files, runtime, true)?;
+            let keeping = Keeping::new(&files, runtime, now, true)?;
             let (root, (count, bytes)) = read(BufReader::new(file), &keeping)?;
             let added_bytes = keeping.finish(None)?;
             Ok(Imported {

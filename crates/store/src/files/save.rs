@@ -9,7 +9,10 @@ use super::{
 use crate::{Result, StoreError};
 use fastcdc::v2020::StreamCDC;
 use ignore::{DirEntry, WalkBuilder, WalkState};
-use plimsoll_domain::content::{self, ContentHash, Entry, Node};
+use plimsoll_domain::{
+    Timestamp,
+    content::{self, ContentHash, Entry, Node},
+};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs::{self, File, Metadata},
@@ -19,7 +22,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::runtime::Handle;
 
@@ -68,7 +70,12 @@ impl Files {
     /// [`StoreError::WorkspaceGone`] when the folder is not there; [`StoreError::Unsaved`] with
     /// the files that cannot be read, have no Unicode name or change all the time. Nothing is
     /// saved then.
-    pub async fn save(&self, workspace: &Path, progress: &Arc<Progress>) -> Result<Saved> {
+    pub async fn save(
+        &self,
+        workspace: &Path,
+        now: Timestamp,
+        progress: &Arc<Progress>,
+    ) -> Result<Saved> {
         let guard = self.beside_others().await?;
         let workspace = workspace.to_owned();
         let (files, progress) = (self.clone(), Arc::clone(progress));
@@ -84,14 +91,14 @@ impl Files {
                 .filter_map(|(path, body)| Some((path, SeenFolder::read(&body)?)))
                 .collect();
             let save = Save {
-                keeping: Keeping::new(&files, runtime, seen.is_empty())?,
+                keeping: Keeping::new(&files, runtime, now, seen.is_empty())?,
                 workspace,
                 seen,
                 progress,
                 refused: Mutex::default(),
                 found: Mutex::default(),
             };
-            save.run(&files, key, guard)
+            save.run(&files, key, now, guard)
         })
         .await
     }
@@ -110,13 +117,13 @@ pub(super) struct Keeping {
 
 impl Keeping {
     /// `much`: expect that nearly everything is new.
-    pub(super) fn new(files: &Files, runtime: Handle, much: bool) -> Result<Self> {
+    pub(super) fn new(files: &Files, runtime: Handle, now: Timestamp, much: bool) -> Result<Self> {
         let known = if much {
             runtime.block_on(files.index.known())?
         } else {
             HashSet::new()
         };
-        let label = format!("{}-{}", std::process::id(), unique());
+        let label = format!("{}-{}", std::process::id(), unique(now));
         Ok(Self {
             index: files.index.clone(),
             runtime,
@@ -247,8 +254,8 @@ struct Found {
 }
 
 impl Save {
-    fn run(self, files: &Files, key: String, guard: Guard) -> Result<Saved> {
-        let began = nanos(SystemTime::now());
+    fn run(self, files: &Files, key: String, now: Timestamp, guard: Guard) -> Result<Saved> {
+        let began = now.as_millis().saturating_mul(1_000_000);
         self.walk();
         if self.progress.cancelled.load(Ordering::Relaxed) {
             return Err(StoreError::Cancelled);
@@ -593,16 +600,11 @@ fn with_mode(node: Node, metadata: &Metadata) -> Node {
     }
 }
 
-fn nanos(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-}
-
 /// Different for every writer of this process.
-fn unique() -> u64 {
+fn unique(now: Timestamp) -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     // Another process may have had our id before and have left a file behind.
-    NEXT.fetch_add(1, Ordering::Relaxed) ^ nanos(SystemTime::now()).cast_unsigned()
+    NEXT.fetch_add(1, Ordering::Relaxed) ^ now.as_millis().cast_unsigned()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,6 +1,6 @@
 //! Archives, honest and hostile.
 
-use super::Desk;
+use super::{Desk, now};
 use crate::StoreError;
 use proptest::prelude::*;
 use std::{
@@ -31,7 +31,7 @@ async fn what_goes_out_comes_in_again_the_same() {
     let zip = desk.store.path().join("out.zip");
     desk.files.export(saved.root, &zip).await.unwrap();
     let other = Desk::new().await;
-    let imported = other.files.import(&zip).await.unwrap();
+    let imported = other.files.import(&zip, now()).await.unwrap();
     assert_eq!(imported.root, saved.root);
     assert_eq!((imported.files, imported.bytes), (3, 8));
     assert_eq!(other.saved(imported.root).await, desk.on_disk());
@@ -56,7 +56,7 @@ async fn a_name_that_would_leave_the_folder_is_refused() {
     ];
     for name in hostile {
         let zip = archive(desk.store.path(), &[("fine", b"x"), (name, b"evil")]);
-        let error = desk.files.import(&zip).await.unwrap_err();
+        let error = desk.files.import(&zip, now()).await.unwrap_err();
         assert!(
             matches!(error, StoreError::BadArchive { .. }),
             "{name}: {error}"
@@ -73,13 +73,13 @@ async fn links_and_names_that_stand_twice_are_refused() {
     zip.add_symlink("link", "/etc", SimpleFileOptions::default())
         .unwrap();
     zip.finish().unwrap();
-    let error = desk.files.import(&path).await.unwrap_err();
+    let error = desk.files.import(&path, now()).await.unwrap_err();
     assert!(error.to_string().contains("link"), "{error}");
     let zip = archive(
         desk.store.path(),
         &[("a", b"file"), ("a/b", b"below a file")],
     );
-    let error = desk.files.import(&zip).await.unwrap_err();
+    let error = desk.files.import(&zip, now()).await.unwrap_err();
     assert!(error.to_string().contains("above it"), "{error}");
 }
 
@@ -99,13 +99,16 @@ async fn a_bomb_is_refused_before_it_has_unpacked() {
     }
     zip.finish().unwrap();
     // Sixteen honest megabytes of zeros pass.
-    assert_eq!(desk.files.import(&path).await.unwrap().bytes, 16 << 20);
+    assert_eq!(
+        desk.files.import(&path, now()).await.unwrap().bytes,
+        16 << 20
+    );
     // The same archive, cut to say that it is smaller than it is, does not unpack beyond its bound.
     let mut bytes = fs::read(&path).unwrap();
     let half = bytes.len() / 2;
     bytes.truncate(half);
     fs::write(&path, bytes).unwrap();
-    let error = desk.files.import(&path).await.unwrap_err();
+    let error = desk.files.import(&path, now()).await.unwrap_err();
     assert!(matches!(error, StoreError::BadArchive { .. }), "{error}");
 }
 
@@ -121,7 +124,7 @@ async fn a_hundred_thousand_entries_come_in() {
         zip.write_all(&(index % 50).to_le_bytes()).unwrap();
     }
     zip.finish().unwrap();
-    let imported = desk.files.import(&path).await.unwrap();
+    let imported = desk.files.import(&path, now()).await.unwrap();
     assert_eq!(imported.files, 100_000);
 }
 
@@ -142,7 +145,7 @@ proptest! {
             let at = at.index(whole.len() + 1);
             whole.splice(at..at, bytes);
             fs::write(&path, whole).unwrap();
-            if let Ok(imported) = desk.files.import(&path).await {
+            if let Ok(imported) = desk.files.import(&path, now()).await {
                 let roots = [imported.root];
                 assert!(desk.files.check(&roots, true).await.unwrap().is_whole());
             }

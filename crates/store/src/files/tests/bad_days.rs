@@ -1,6 +1,6 @@
 //! Bad days: a cause each, and nothing lost.
 
-use super::Desk;
+use super::{Desk, now};
 use crate::{
     StoreError,
     files::{Progress, pack::pack_path, packs_in},
@@ -56,7 +56,7 @@ async fn a_second_save_reads_only_what_was_touched_and_grows_by_that() {
     let progress = Arc::new(Progress::default());
     let saved = desk
         .files
-        .save(desk.workspace.path(), &progress)
+        .save(desk.workspace.path(), now(), &progress)
         .await
         .unwrap();
     assert_eq!(progress.files.load(Ordering::Relaxed), 300);
@@ -111,7 +111,7 @@ async fn a_folder_that_vanished_is_told_and_nothing_is_saved() {
     let gone = desk.workspace.path().join("unplugged");
     let error = desk
         .files
-        .save(&gone, &Arc::new(Progress::default()))
+        .save(&gone, now(), &Arc::new(Progress::default()))
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::WorkspaceGone { .. }), "{error}");
@@ -127,7 +127,7 @@ async fn a_name_that_is_no_unicode_is_named_and_nothing_is_saved() {
     let progress = Arc::new(Progress::default());
     let error = desk
         .files
-        .save(desk.workspace.path(), &progress)
+        .save(desk.workspace.path(), now(), &progress)
         .await
         .unwrap_err();
     assert!(error.to_string().contains("no Unicode"), "{error}");

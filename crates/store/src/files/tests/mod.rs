@@ -6,12 +6,21 @@ pub(super) mod fuse;
 mod property;
 
 use super::{Files, Progress, Saved};
-use plimsoll_domain::content::{ContentHash, Node};
+use plimsoll_domain::{
+    Timestamp,
+    content::{ContentHash, Node},
+};
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use tempfile::TempDir;
 
 /// A workspace as a test knows it: path to content.
 type Model = BTreeMap<String, Vec<u8>>;
+
+/// The real time, which the disk's times are compared with.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
 
 struct Desk {
     workspace: TempDir,
@@ -38,7 +47,7 @@ impl Desk {
 
     async fn save(&self) -> Saved {
         self.files
-            .save(self.workspace.path(), &Arc::new(Progress::default()))
+            .save(self.workspace.path(), now(), &Arc::new(Progress::default()))
             .await
             .unwrap()
     }
