@@ -159,12 +159,12 @@ mod tests {
     /// Two migrations that may follow.
     const LATER: &[Migration] = &[
         Migration {
-            version: 4,
+            version: 5,
             name: "colours",
             sql: "ALTER TABLE projects ADD COLUMN colour TEXT; UPDATE projects SET colour = 'red'",
         },
         Migration {
-            version: 5,
+            version: 6,
             name: "mistake",
             sql: "DELETE FROM projects; INSERT INTO nowhere VALUES (1)",
         },
@@ -188,7 +188,7 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        let answer = apply_after(&mut connection, 3, LATER, &backups, now).await;
+        let answer = apply_after(&mut connection, 4, LATER, &backups, now).await;
         assert!(matches!(
             answer,
             Err(StoreError::Database {
@@ -196,7 +196,7 @@ mod tests {
                 ..
             })
         ));
-        assert_eq!(version(&mut connection).await.unwrap(), 4);
+        assert_eq!(version(&mut connection).await.unwrap(), 5);
         let left: String = sqlx::query_scalar("SELECT group_concat(colour) FROM projects")
             .fetch_one(&mut connection)
             .await
@@ -220,11 +220,11 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        apply_after(&mut connection, 3, &LATER[..1], &backups, now)
+        apply_after(&mut connection, 4, &LATER[..1], &backups, now)
             .await
             .unwrap();
         let backup = backup::list(&backups).unwrap().swap_remove(0);
-        assert!(backup.to_string_lossy().ends_with("before-migration-4.db"));
+        assert!(backup.to_string_lossy().ends_with("before-migration-5.db"));
         let restored = tempfile::tempdir().unwrap();
         std::fs::copy(backup, restored.path().join("plimsoll.db")).unwrap();
         let store = open(restored.path()).await;
