@@ -66,6 +66,10 @@ fn what_is_saved_is_listed_compared_and_comes_back() {
         "only the file that was named"
     );
 
+    let typo = ["versions", "restore", "--project", "site", "1"];
+    let (_, told) = desk.fails(&[&typo[..], &["--path", "inedx.html"]].concat());
+    assert_eq!(told["code"], "file_unknown");
+
     let check = desk.ok(&["versions", "check", "--read-data"]);
     assert_eq!(check["hurt"], serde_json::json!([]));
     assert!(check["proved"].as_u64().unwrap() > 0);

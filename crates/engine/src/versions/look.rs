@@ -70,7 +70,7 @@ impl Engine {
     }
 }
 
-fn not_in_it(what: &str, number: u32, path: &str) -> EngineError {
+pub(super) fn not_in_it(what: &str, number: u32, path: &str) -> EngineError {
     let code = format!("{what}_unknown");
     EngineError::not_found(&code, format!("Version {number} has no {what} “{path}”."))
         .next_step("List what it has with `plimsoll versions show`.")

@@ -34,24 +34,19 @@ impl Engine {
         let only = only
             .map(|path| path.trim_matches('/'))
             .filter(|path| !path.is_empty());
-        if let Some(path) = only
-            && self
-                .file_store()
-                .await?
-                .find(version.root, path)
-                .await?
-                .is_none()
-        {
-            // Not in the version: this is how a file that came later goes away again.
-            tracing::debug!(path, "restoring what the version does not have removes it");
-        }
         let message = format!("Before version {} was restored", version.number);
         let before = self
             .save_before(version.project_id, VersionCause::BeforeRestore, &message)
             .await?;
-        let done = self
-            .file_store()
-            .await?
+        let files = self.file_store().await?;
+        // What only the present has goes away; what neither has is a mistake in the path.
+        if let Some(path) = only
+            && files.find(version.root, path).await?.is_none()
+            && files.find(before.root, path).await?.is_none()
+        {
+            return Err(super::look::not_in_it("file", version.number, path));
+        }
+        let done = files
             .restore(&folder, Some(before.root), version.root, only)
             .await?;
         self.note(

@@ -3,8 +3,9 @@
 
 use super::{
     Files, Guard, failed,
+    keeping::{Broken, Keeping, Kept},
     read::Reading,
-    save::{Broken, Keeping, Kept, totals},
+    save::totals,
 };
 use crate::{Result, StoreError};
 use plimsoll_domain::{
@@ -24,8 +25,9 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, write::SimpleFileO
 pub const MOST_ENTRIES: usize = 1_000_000;
 /// Most bytes that an archive may unpack to.
 const MOST_BYTES: u64 = 64 << 30;
-/// Text and zeros shrink to a hundredth; what shrinks further than this is a bomb.
-const MOST_RATIO: u64 = 1_100;
+/// Text shrinks to a tenth; deflate reaches a thousandth with nothing but repetition. What is large
+/// and shrinks further than this is a bomb.
+const MOST_RATIO: u64 = 200;
 /// Below this size nobody minds how far it shrinks.
 const HARMLESS: u64 = 64 << 20;
 

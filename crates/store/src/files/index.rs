@@ -268,6 +268,8 @@ impl Index {
     }
 
     /// Condemns packs: what the index still places in them is needed no more. Their files stay.
+    /// What was seen is forgotten with it, since a file that is still as it was seen may be one
+    /// whose content just went.
     pub(super) async fn condemn(&self, packs: &[i64], now_ms: i64) -> Result<()> {
         let mut write = self
             .pool
@@ -283,6 +285,12 @@ impl Index {
             sqlx::query("UPDATE packs SET condemned_ms = coalesce(condemned_ms, ?2) WHERE id = ?1")
                 .bind(pack)
                 .bind(now_ms)
+                .execute(&mut *write)
+                .await
+                .map_err(doing(CONDEMN))?;
+        }
+        if !packs.is_empty() {
+            sqlx::query("DELETE FROM folders")
                 .execute(&mut *write)
                 .await
                 .map_err(doing(CONDEMN))?;

@@ -9,6 +9,7 @@ mod archive;
 mod check;
 mod difference;
 mod index;
+mod keeping;
 mod pack;
 mod prune;
 mod read;

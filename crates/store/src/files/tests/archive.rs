@@ -83,30 +83,39 @@ async fn links_and_names_that_stand_twice_are_refused() {
     assert!(error.to_string().contains("above it"), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bomb_is_refused_before_it_has_unpacked() {
-    let desk = Desk::new().await;
-    let path = desk.store.path().join("bomb.zip");
+/// An archive of one file that is nothing but zeros.
+fn zeros(folder: &Path, megabytes: usize) -> PathBuf {
+    let path = folder.join("zeros.zip");
     let mut zip = ZipWriter::new(File::create(&path).unwrap());
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9));
-    // Deflate shrinks zeros to about a thousandth; nested in names it is what a bomb does.
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     zip.start_file("zeros", options).unwrap();
-    let zeros = vec![0; 1 << 20];
-    for _ in 0..16 {
-        zip.write_all(&zeros).unwrap();
+    for _ in 0..megabytes {
+        zip.write_all(&[0; 1 << 20]).unwrap();
     }
     zip.finish().unwrap();
-    // Sixteen honest megabytes of zeros pass.
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bomb_is_refused_and_a_file_of_zeros_is_not() {
+    let desk = Desk::new().await;
+    let honest = zeros(desk.store.path(), 16);
     assert_eq!(
-        desk.files.import(&path, now()).await.unwrap().bytes,
+        desk.files.import(&honest, now()).await.unwrap().bytes,
         16 << 20
     );
-    // The same archive, cut to say that it is smaller than it is, does not unpack beyond its bound.
+    let bomb = zeros(desk.store.path(), 80);
+    assert!(fs::metadata(&bomb).unwrap().len() < 1 << 20);
+    let error = desk.files.import(&bomb, now()).await.unwrap_err();
+    assert!(error.to_string().contains("honest"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_was_cut_off_is_refused() {
+    let desk = Desk::new().await;
+    let path = zeros(desk.store.path(), 1);
     let mut bytes = fs::read(&path).unwrap();
-    let half = bytes.len() / 2;
-    bytes.truncate(half);
+    bytes.truncate(bytes.len() / 2);
     fs::write(&path, bytes).unwrap();
     let error = desk.files.import(&path, now()).await.unwrap_err();
     assert!(matches!(error, StoreError::BadArchive { .. }), "{error}");

@@ -222,3 +222,16 @@ async fn a_large_file_of_which_a_little_changed_costs_a_little() {
     assert!(matches!(&node, Node::File { chunks, .. } if chunks.len() > 3));
     assert_eq!(desk.files.content(node, u64::MAX).await.unwrap(), bytes);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_saved_again_after_everything_was_pruned_can_be_read() {
+    let desk = Desk::new().await;
+    desk.write("a", b"content");
+    desk.save().await;
+    // From here on the file counts as seen and untouched.
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    desk.save().await;
+    desk.files.prune(&[], 0, true).await.unwrap();
+    let again = desk.save().await;
+    assert_eq!(desk.saved(again.root).await, desk.on_disk());
+}

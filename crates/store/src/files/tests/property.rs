@@ -128,7 +128,8 @@ async fn play(acts: Vec<Act>) {
                 now = on_disk;
             }
             Act::Prune(index) if !saved.is_empty() => {
-                let from = index.index(saved.len());
+                // Also everything, the state that the workspace is in included.
+                let from = index.index(saved.len() + 1);
                 saved.drain(..from);
                 time += 100_000_000;
                 let keep: Vec<ContentHash> = saved.iter().map(|(root, _)| *root).collect();
