@@ -20,14 +20,15 @@ fn made_elsewhere(desk: &Desk, name: &str) -> (String, String) {
         "the machine has an address",
         Duration::from_secs(60),
         || {
-            let seen = desk.ocean("GET", &format!("/droplets/{id}"), None);
-            let networks = seen["droplet"]["networks"]["v4"]
-                .as_array()
-                .unwrap()
-                .clone();
+            // A new one is hidden for a moment: asked for by its id, it would be "not found".
+            let seen = desk.ocean("GET", &format!("/droplets?name={name}"), None);
+            let droplet = &seen["droplets"][0];
+            let Some(networks) = droplet["networks"]["v4"].as_array() else {
+                return false;
+            };
             let public = networks.iter().find(|network| network["type"] == "public");
             address = public.and_then(|network| Some(network["ip_address"].as_str()?.to_owned()));
-            address.is_some() && seen["droplet"]["status"] == "active"
+            address.is_some() && droplet["status"] == "active"
         },
     );
     let address = address.unwrap();
