@@ -3,7 +3,7 @@ import { routeOf } from './routes';
 
 test('a path says which page and what of', () => {
 	expect(routeOf('/projects')).toMatchObject({ page: 'Projects', params: {} });
-	expect(routeOf('/projects/01H')).toMatchObject({ page: 'Canvas', params: { id: '01H' } });
+	expect(routeOf('/projects/01H')).toMatchObject({ page: 'Services', params: { id: '01H' } });
 	expect(routeOf('/settings/keys')).toMatchObject({ params: { section: 'keys' } });
 });
 

@@ -15,7 +15,7 @@ export interface Route {
 const table: { pattern: string; page: string; title: string }[] = [
 	{ pattern: '/welcome', page: 'Welcome', title: 'Welcome' },
 	{ pattern: '/projects', page: 'Projects', title: 'Projects' },
-	{ pattern: '/projects/:id', page: 'Canvas', title: 'Project' },
+	{ pattern: '/projects/:id', page: 'Services', title: 'Project' },
 	{ pattern: '/plans/:id', page: 'Plan', title: 'Plan' },
 	{ pattern: '/jobs/:id', page: 'Job', title: 'Deployment' },
 	{ pattern: '/deployments', page: 'Deployments', title: 'Deployments' },

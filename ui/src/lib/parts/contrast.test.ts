@@ -57,10 +57,12 @@ const pairs: [string, string][] = [
 		['text', `${tone}-soft`],
 		['muted', `${tone}-soft`]
 	]),
-	['muted', 'quiet-soft'],
-	['faint', 'quiet-soft'],
-	['text', 'quiet-soft'],
-	['faint', 'accent-soft'],
+	// What the editor colours, where it is selected, found, or marked as a difference.
+	...['text', 'muted', 'faint', 'link', 'live', 'accent', 'good', 'warn', 'bad'].flatMap((text) =>
+		['accent-soft', 'quiet-soft', 'warn-soft', 'good-soft', 'bad-soft'].map(
+			(back): [string, string] => [text, back]
+		)
+	),
 	['on-primary', 'primary'],
 	['on-primary', 'primary-to'],
 	['on-primary', 'primary-hover'],
