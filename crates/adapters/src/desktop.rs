@@ -13,6 +13,7 @@ use crate::{
     sources::Folders,
     ssh::Ssh,
     tokens::CloudTokens,
+    watch::Watcher,
 };
 use async_trait::async_trait;
 use plimsoll_domain::Secret;
@@ -94,6 +95,7 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
         sources: Arc::new(Folders),
         local_docker: Arc::new(LocalEngine::default()),
         outside: Arc::new(Visitor),
+        folders: Arc::new(Watcher),
         keychain,
         clock,
     };

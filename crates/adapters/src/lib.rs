@@ -18,6 +18,7 @@ mod parcel;
 pub mod sources;
 pub mod ssh;
 pub mod tokens;
+pub mod watch;
 
 pub use data::{Restored, export_everything, restore_everything, save_diagnostics};
 pub use desktop::{AskPassphrase, Settings, check_vault, create_vault, desktop};

@@ -31,6 +31,7 @@ mod servers;
 mod steps;
 mod tour;
 mod versions;
+mod workspace;
 mod world;
 
 pub use accounts::{ConnectAccount, Connected, Offers};

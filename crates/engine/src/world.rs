@@ -44,6 +44,8 @@ pub struct Ports {
     pub local_docker: Arc<dyn LocalDocker>,
     /// The view from outside.
     pub outside: Arc<dyn Outside>,
+    /// Folders that are watched.
+    pub folders: Arc<dyn FolderWatcher>,
 }
 
 /// What differs between two installations.

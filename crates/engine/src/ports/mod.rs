@@ -2,10 +2,12 @@
 //! them; tests may too.
 
 mod cloud;
+mod folder;
 mod local;
 mod remote;
 
 pub use cloud::*;
+pub use folder::*;
 pub use local::*;
 pub use remote::*;
 

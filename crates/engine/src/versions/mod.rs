@@ -127,7 +127,7 @@ impl Engine {
     }
 
     /// The folder of a project's files, which has to be there.
-    async fn need_folder(&self, project: ProjectId) -> Result<PathBuf> {
+    pub(crate) async fn need_folder(&self, project: ProjectId) -> Result<PathBuf> {
         self.project_folder(project).await?.ok_or_else(|| {
             EngineError::not_found("project_has_no_folder", "This project has no folder here.")
                 .next_step("Adopt one for it: plimsoll project folder NAME DIR.")

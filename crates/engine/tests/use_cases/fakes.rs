@@ -334,3 +334,27 @@ impl Outside for FakeOutside {
         })
     }
 }
+
+/// Watches nothing: nobody else changes the folders of these tests.
+#[derive(Default)]
+pub struct FakeFolders;
+
+#[async_trait]
+impl FolderWatcher for FakeFolders {
+    async fn watch(&self, _: &Path, _: Watched) -> PortResult<FolderWatch> {
+        let (told, news) = tokio::sync::mpsc::channel(1);
+        Ok(FolderWatch {
+            news,
+            watching: Box::new(StillFolder(told)),
+        })
+    }
+}
+
+struct StillFolder(#[allow(dead_code)] tokio::sync::mpsc::Sender<FolderNews>);
+
+#[async_trait]
+impl Watching for StillFolder {
+    async fn turn_to(&self, _: Watched) -> PortResult<()> {
+        Ok(())
+    }
+}

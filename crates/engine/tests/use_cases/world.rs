@@ -239,6 +239,7 @@ async fn open(
         sources: sources.clone(),
         local_docker: Arc::new(FakeDocker),
         outside: outside.clone(),
+        folders: Arc::new(FakeFolders),
     };
     let settings = Settings {
         folder: folder.join("cache"),

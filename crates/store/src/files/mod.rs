@@ -8,6 +8,7 @@
 mod archive;
 mod check;
 mod difference;
+mod ignores;
 mod index;
 mod keeping;
 mod pack;
@@ -20,6 +21,7 @@ mod seen;
 pub use archive::{Imported, MOST_ENTRIES};
 pub use check::{Check, Hurt};
 pub use difference::Difference;
+pub use ignores::{Ignores, is_never_saved, momentary_name};
 pub use prune::Pruned;
 pub use restore::Restored;
 pub use save::{Progress, Saved};

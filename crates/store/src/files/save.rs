@@ -1,7 +1,8 @@
 //! Saving a workspace: walk, read what was touched, keep what is new.
 
 use super::{
-    Files, Guard, IGNORE_FILE, OWN_FOLDER,
+    Files, Guard, IGNORE_FILE,
+    ignores::is_never_saved,
     index::Seen,
     keeping::{Broken, Keeping, Kept},
     seen::{SeenFolder, Stat},
@@ -407,12 +408,11 @@ pub(super) fn walker(workspace: &Path) -> WalkBuilder {
                 .min(8),
         )
         .add_custom_ignore_filename(IGNORE_FILE)
-        .filter_entry(|entry| entry.depth() == 0 || !is_never_saved(entry.file_name()));
+        .filter_entry(|entry| {
+            let never = entry.file_name().to_str().is_some_and(is_never_saved);
+            entry.depth() == 0 || !never
+        });
     walker
-}
-
-fn is_never_saved(name: &std::ffi::OsStr) -> bool {
-    name == ".git" || name == OWN_FOLDER
 }
 
 fn relative(workspace: &Path, path: &Path) -> Option<String> {

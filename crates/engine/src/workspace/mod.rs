@@ -1,0 +1,3 @@
+//! The files of a project in its folder on this machine.
+
+mod watch;

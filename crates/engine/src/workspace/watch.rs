@@ -1,0 +1,20 @@
+//! Seeing what other programs do to a project's files.
+
+use crate::{
+    Engine, Result,
+    ports::{FolderWatch, Watched},
+};
+use plimsoll_domain::ProjectId;
+
+impl Engine {
+    /// Watches a part of a project's folder until the answer is dropped.
+    ///
+    /// # Errors
+    /// `project_has_no_folder`; `folder_gone` when the folder is not there; `watch_limit` when the
+    /// system watches no more.
+    pub async fn watch_folder(&self, project: ProjectId, watched: Watched) -> Result<FolderWatch> {
+        let folder = self.need_folder(project).await?;
+        let folders = &self.world.ports.folders;
+        Ok(folders.watch(&folder, watched).await?)
+    }
+}
