@@ -13,6 +13,7 @@ mod practice;
 mod streams;
 mod terminals;
 mod tray;
+mod updates;
 mod views;
 mod window;
 
@@ -51,6 +52,7 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
         .manage(streams::Streams::default())
         .manage(terminals::Terminals::default())
         .manage(tray::Tray::default())
+        .manage(updates::Updates::default())
         .manage(log)
         .plugin(tauri_plugin_deep_link::init())
         .plugin(tauri_plugin_dialog::init())
@@ -60,12 +62,15 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
         .invoke_handler(ipc.invoke_handler())
         .on_window_event(window::on_event)
         .setup(move |app| set_up(app, &ipc))
-        .build(tauri::generate_context!())
+        .build(updates::configured(tauri::generate_context!()))
 }
 
 fn set_up(app: &mut App, ipc: &Builder<Wry>) -> Result<(), Box<dyn std::error::Error>> {
     ipc.mount_events(app);
     let handle = app.handle();
+    if updates::are_on(handle) {
+        handle.plugin(tauri_plugin_updater::Builder::new().build())?;
+    }
     links::follow(handle);
     window::open(handle)?;
     desk::open(handle.clone());

@@ -128,10 +128,17 @@ async function follow(page, steps) {
 	for (const step of steps) {
 		if ('press' in step) await page.keyboard.press(step.press);
 		else {
-			const named = page.getByRole('button', { name: step.click });
-			const link = page.getByRole('link', { name: step.click });
-			const tab = page.getByRole('tab', { name: step.click });
-			const target = named.or(link).or(tab).or(page.getByText(step.click)).first();
+			const name = step.click;
+			const roles = ['button', 'link', 'tab'];
+			const exact = roles.map((role) => page.getByRole(role, { name, exact: true }));
+			const some = [...roles.map((role) => page.getByRole(role, { name })), page.getByText(name)];
+			const either = (all) => all.reduce((one, other) => one.or(other)).first();
+			// What bears just this name may come later than what only begins with it.
+			const there = await either(exact)
+				.waitFor({ timeout: 2_000 })
+				.then(() => true)
+				.catch(() => false);
+			const target = either(there ? exact : some);
 			await target.click({ timeout: 3_000, clickCount: step.twice ? 2 : 1 });
 		}
 		await page.waitForTimeout(250);

@@ -17,5 +17,6 @@ pub mod service;
 pub mod settings;
 pub mod snapshot;
 pub mod terminal;
+pub mod update;
 pub mod variable;
 pub mod window;

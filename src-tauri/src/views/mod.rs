@@ -22,6 +22,7 @@ mod server;
 mod settings;
 mod snapshot;
 mod terminal;
+mod update;
 mod variable;
 
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
@@ -55,6 +56,7 @@ pub use server::{
 pub use settings::SettingsView;
 pub use snapshot::{BaseSnapshotView, SnapshotView};
 pub use terminal::{ScreenBytes, ScreenSizeView, TerminalEndView};
+pub use update::{FoundUpdateView, UpdateView};
 pub use variable::{ConfigurationView, ImportedVariableView, ImportedView, VariableView};
 
 use plimsoll_engine::Receipt;

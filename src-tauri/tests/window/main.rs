@@ -12,3 +12,4 @@ mod keychain;
 mod offline;
 mod opening;
 mod support;
+mod updates;

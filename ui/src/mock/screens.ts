@@ -82,6 +82,13 @@ export const screens: Screen[] = [
 	{ name: 'shortcuts', path: '/settings/shortcuts', states: ['full'] },
 	{ name: 'data', path: '/settings/data', states: ['full', 'loading', 'error'] },
 	{ name: 'diagnostics', path: '/settings/diagnostics', states: ['full'] },
+	{ name: 'updates', path: '/settings/updates', states: ['full', 'empty', 'loading'] },
+	{
+		name: 'updates-refused',
+		path: '/settings/updates',
+		states: ['full'],
+		then: [{ click: 'Install and restart' }]
+	},
 	{ name: 'projects', path: '/projects', states: ['full', 'empty', 'loading', 'error'] },
 	{
 		name: 'project-new',

@@ -5,6 +5,7 @@
 pub enum Role {
     Button,
     Link,
+    Tab,
     Textbox,
     MenuItem,
 }
@@ -15,6 +16,7 @@ impl Role {
         match self {
             Self::Button => "button",
             Self::Link => "link",
+            Self::Tab => "tab",
             Self::Textbox => "textbox",
             Self::MenuItem => "menuitem",
         }

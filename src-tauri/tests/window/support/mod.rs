@@ -75,9 +75,14 @@ impl Desk {
 
     /// Opens the window and waits until it shows something.
     pub async fn open(&self) -> Window {
+        self.open_with(&[]).await
+    }
+
+    /// The same with more in its environment.
+    pub async fn open_with(&self, more: &[(String, OsString)]) -> Window {
         // Sessions follow one another closely: none shall be taken for a second start.
         let alone = [("TAURI_AUTOMATION".to_owned(), "true".into())];
-        Window::open(&[self.variables(), alone.to_vec()].concat(), &self.log()).await
+        Window::open(&[&self.variables(), &alone[..], more].concat(), &self.log()).await
     }
 
     /// Opens the window as people do: a second start finds it.

@@ -200,6 +200,12 @@ export const commands = {
 	terminalAck: (number: number, total: number) => __TAURI_INVOKE<void>("terminal_ack", { number, total }),
 	/**  Hangs up. */
 	terminalClose: (number: number) => __TAURI_INVOKE<void>("terminal_close", { number }),
+	/**  What is known of a newer version, without asking anybody. */
+	updateKnown: () => __TAURI_INVOKE<UpdateView>("update_known"),
+	/**  Asks whether there is a newer version. */
+	updateLook: () => typedError<UpdateView, CommandError>(__TAURI_INVOKE("update_look")),
+	/**  Installs the newer version that was found, and starts it in this one's place. */
+	updateInstall: () => typedError<null, CommandError>(__TAURI_INVOKE("update_install")),
 	/**  Connects an account, when its token works. */
 	accountConnect: (provider: ProviderView, name: string, token: SecretText) => typedError<ConnectedView, CommandError>(__TAURI_INVOKE("account_connect", { provider, name, token })),
 	/**  Asks the provider again what an account's token is. */
@@ -815,6 +821,16 @@ export type FormView = {
 	id: string,
 	/**  The fields, in their order. */
 	fields: FieldView[],
+};
+
+/**  A newer version. */
+export type FoundUpdateView = {
+	/**  Its number. */
+	version: string,
+	/**  What its makers say of it; may be empty. */
+	notes: string,
+	/**  When it was published, RFC 3339. */
+	published_at: string | null,
 };
 
 /**  How a service is. */
@@ -1723,6 +1739,18 @@ export type TourView = {
 	domain_id: DomainId | null,
 	/**  The name. */
 	host: string | null,
+};
+
+/**  What is known of newer versions. */
+export type UpdateView = {
+	/**  The version that runs. */
+	current: string,
+	/**  Whether this build can be updated from inside. */
+	enabled: boolean,
+	/**  Whether anybody was asked since the start. */
+	looked: boolean,
+	/**  The newer version that was found. */
+	found: FoundUpdateView | null,
 };
 
 /**  What stands in a form's fields, by their names. Some of it may be secret, so it is not printed. */
