@@ -45,6 +45,12 @@ export function routeOf(path: string): Route | null {
 	return null;
 }
 
+/** Loads the code of a path's page before it is shown; a failure is told when it is. */
+export function loadAhead(path: string): void {
+	const route = routeOf(path.split('?')[0] ?? '');
+	if (route) load(route.page).catch(() => undefined);
+}
+
 /** Loads a page's code. */
 export async function load(page: string): Promise<Page['default']> {
 	const loader = pages[`./pages/${page}.svelte`];

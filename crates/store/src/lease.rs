@@ -237,6 +237,15 @@ impl Registration {
         }))
     }
 
+    /// Whether no other process is registered.
+    pub async fn is_alone(&self) -> Result<bool> {
+        sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM runners WHERE fence <> ?1)")
+            .bind(self.fence)
+            .fetch_one(&mut *self.store.reader().await?)
+            .await
+            .map_err(doing("look for other runners"))
+    }
+
     /// Notes that this process is well, for those who look.
     pub async fn heartbeat(&self) -> Result<()> {
         sqlx::query("UPDATE runners SET heartbeat_at = ?2 WHERE fence = ?1")

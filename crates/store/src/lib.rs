@@ -12,6 +12,7 @@ mod backup;
 mod change;
 mod content;
 mod deployment;
+mod doorbell;
 mod error;
 pub mod files;
 mod job;

@@ -1,7 +1,7 @@
 //! Opening the store: locks, checks, migrations, connections.
 
 use crate::{
-    Backup, LogPolicy, Noun, Result, StoreError, backup,
+    Backup, LogPolicy, Noun, Result, StoreError, backup, doorbell,
     error::{doing, is_damage},
     lock::Held,
     migrate,
@@ -90,12 +90,15 @@ impl Store {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A file does not hang up.
+            .test_before_acquire(false)
             .connect_with(options(&database))
             .await
             .map_err(doing("open the writing connection"))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .max_lifetime(None)
+            .test_before_acquire(false)
             .connect_with(options(&database).read_only(true))
             .await
             .map_err(doing("open the reading connections"))?;
@@ -119,6 +122,7 @@ impl Store {
                 open: Mutex::new(Some(held)),
             }),
         };
+        tokio::spawn(doorbell::listen(Arc::downgrade(&store.inner)));
         // The work of today does not have to wait for a disk with more room.
         if let Err(error) = store.back_up_if_due(now).await {
             tracing::warn!(%error, "the regular backup was not made");
@@ -142,12 +146,6 @@ impl Store {
     /// The time, as the store was given it.
     pub fn now(&self) -> Timestamp {
         (self.inner.now)()
-    }
-
-    /// Wakes whoever waits on it at each commit of this process. Other processes' commits are seen
-    /// by asking [`Store::changes_since`] now and then.
-    pub fn written(&self) -> watch::Receiver<u64> {
-        self.inner.written.subscribe()
     }
 
     /// Writes a backup now and proves that it can be restored; answers its path.

@@ -158,7 +158,7 @@ impl Engine {
         Ok(self.world.store.changes_since(seq, limit).await?)
     }
 
-    /// Wakes on every change of this process.
+    /// Wakes on every change: of this process at once, of another one within half a second.
     pub fn written(&self) -> watch::Receiver<u64> {
         self.world.store.written()
     }

@@ -22,16 +22,18 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{OnceCell, OwnedSemaphorePermit, Semaphore, broadcast},
+    sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast},
     task::JoinSet,
 };
 
-/// How often lines are looked at when nothing in this process wakes the runner.
+/// How often a job that waits for its turn is looked at, and how long a failed look is left alone.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often dead processes are looked for.
+/// How often lines are looked at when nothing that was written wakes the runner.
+const LOOK_ANYWAY: Duration = Duration::from_secs(60);
+/// How often dead processes are looked for while there are others.
 const REAP: Duration = Duration::from_secs(1);
-/// How many looks for dead processes there are to one heartbeat.
-const REAPS_A_HEARTBEAT: u32 = 10;
+/// How often this process says that it is well.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// All lines, and how many jobs of each may run side by side.
 const LINES: [(Queue, usize); 4] = [
     (Queue::Deploy, 4),
@@ -98,6 +100,8 @@ struct Shared<P: Performer> {
     /// Made with the first job: a process that only looks registers nowhere.
     registration: OnceCell<Registration>,
     lines: Vec<(Queue, Arc<Semaphore>)>,
+    /// Told when a place in a line was freed.
+    freed: Arc<Notify>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -148,6 +152,7 @@ impl<P: Performer> Runner<P> {
                 .iter()
                 .map(|(queue, most)| (*queue, Arc::new(Semaphore::new(*most))))
                 .collect(),
+            freed: Arc::new(Notify::new()),
             tasks: Mutex::new(JoinSet::new()),
         });
         Ok(Self { shared })
@@ -350,6 +355,7 @@ impl<P: Performer> Shared<P> {
 
     fn work_on(&self, lease: Lease, permit: Option<OwnedSemaphorePermit>) {
         let core = self.core.clone();
+        let freed = self.freed.clone();
         self.spawn(async move {
             let done = AssertUnwindSafe(Work::run(core.clone(), lease.clone()))
                 .catch_unwind()
@@ -366,6 +372,8 @@ impl<P: Performer> Shared<P> {
                 }
             }
             drop(permit);
+            // The job's last write came before, and found the line as full as it was.
+            freed.notify_one();
         });
     }
 
@@ -413,21 +421,29 @@ async fn take_jobs<P: Performer>(runner: Weak<Shared<P>>) {
         };
         let mut written = shared.core.store.written();
         written.mark_unchanged();
+        let freed = shared.freed.clone();
+        let mut pause = LOOK_ANYWAY;
         if let Err(error) = shared.take_all().await {
             tracing::warn!(%error, "the lines could not be looked at");
+            pause = LOOK;
         }
         drop(shared);
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(pause) => {}
+            () = freed.notified() => {}
             // An error means that the store is closing; the next look finds out.
-            _ = written.changed() => tokio::task::yield_now().await,
+            changed = written.changed() => match changed {
+                Ok(()) => tokio::task::yield_now().await,
+                Err(_) => tokio::time::sleep(LOOK).await,
+            },
         }
     }
 }
 
 /// Says that this process is well, and finds those that are not.
 async fn keep<P: Performer>(runner: Weak<Shared<P>>) {
-    for count in 1u32.. {
+    let mut said = tokio::time::Instant::now();
+    loop {
         tokio::time::sleep(REAP).await;
         let Some(shared) = runner.upgrade() else {
             return;
@@ -440,11 +456,24 @@ async fn keep<P: Performer>(runner: Weak<Shared<P>>) {
             }
             Err(error) => tracing::warn!(%error, "dead processes could not be looked for"),
         }
-        if count % REAPS_A_HEARTBEAT == 0
-            && let Some(registration) = shared.registration.get()
-            && let Err(error) = registration.heartbeat().await
-        {
-            tracing::warn!(%error, "a heartbeat could not be written");
+        let Some(registration) = shared.registration.get() else {
+            continue;
+        };
+        if said.elapsed() >= HEARTBEAT {
+            said = tokio::time::Instant::now();
+            if let Err(error) = registration.heartbeat().await {
+                tracing::warn!(%error, "a heartbeat could not be written");
+            }
+        }
+        let mut written = shared.core.store.written();
+        let alone = registration.is_alone().await.unwrap_or(false);
+        drop(shared);
+        // Who is alone waits for company: a process that registers writes that down.
+        if alone {
+            tokio::select! {
+                () = tokio::time::sleep_until(said + HEARTBEAT) => {}
+                _ = written.changed() => {}
+            }
         }
     }
 }

@@ -62,6 +62,48 @@ async fn a_place_in_line_is_kept_for_the_process_that_waits() {
 }
 
 #[tokio::test]
+async fn a_commit_of_another_process_is_heard_and_an_own_one_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (open(folder.path()).await, open(folder.path()).await);
+    let mut heard = one.written();
+    let wait = std::time::Duration::from_secs(5);
+    // The first look rings for whatever was there before.
+    tokio::time::timeout(wait, heard.changed())
+        .await
+        .unwrap()
+        .unwrap();
+    furnish(&two).await;
+    tokio::time::timeout(wait, heard.changed())
+        .await
+        .unwrap()
+        .unwrap();
+
+    heard.mark_unchanged();
+    let mut write = one.write().await.unwrap();
+    write.put(&project(9)).await.unwrap();
+    write.commit().await.unwrap();
+    assert!(heard.has_changed().unwrap(), "at once");
+    heard.mark_unchanged();
+    let looks = std::time::Duration::from_millis(1_200);
+    assert!(
+        tokio::time::timeout(looks, heard.changed()).await.is_err(),
+        "looks do not hear what this process wrote"
+    );
+}
+
+#[tokio::test]
+async fn a_process_knows_whether_it_is_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (open(folder.path()).await, open(folder.path()).await);
+    let a = one.register("one").await.unwrap();
+    assert!(a.is_alone().await.unwrap());
+    let b = two.register("two").await.unwrap();
+    assert!(!a.is_alone().await.unwrap() && !b.is_alone().await.unwrap());
+    b.leave().await.unwrap();
+    assert!(a.is_alone().await.unwrap());
+}
+
+#[tokio::test]
 async fn jobs_of_a_dead_process_are_interrupted_and_those_of_a_living_one_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;

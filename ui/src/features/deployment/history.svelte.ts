@@ -2,8 +2,8 @@ import { api, refusedFrom } from '$ipc';
 import type { CommandError, DeploymentFilterView, DeploymentRowView, DeploymentView } from '$ipc';
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 
-/** Rows asked for at a time. */
-const WINDOW = 100;
+/** Rows asked for at a time: those of one stretch of the list. */
+const STRETCH = 40;
 /** Rows that are held; those farthest from sight go first. */
 const HELD = 1_000;
 
@@ -68,11 +68,11 @@ export class History {
 		return this.ids[low] === id;
 	}
 
+	/** Asks for the stretches in sight and next to it, so that scrolling seldom meets a gap. */
 	async #fetch(also?: string): Promise<void> {
 		const { from, to } = this.#sight;
-		const first = Math.max(0, from - WINDOW / 4);
 		const missing = this.ids
-			.slice(first, Math.max(to + WINDOW / 4, first + WINDOW / 2))
+			.slice(stretchOf(from - STRETCH), stretchOf(to + STRETCH - 1) + STRETCH)
 			.filter((id) => !this.#rows.has(id) && !this.#asked.has(id));
 		if (also) missing.push(also);
 		if (missing.length === 0) return;
@@ -101,11 +101,15 @@ export class History {
 	#forget(): void {
 		if (this.#rows.size <= HELD) return;
 		const { from, to } = this.#sight;
-		const near = this.ids.slice(Math.max(0, from - WINDOW), to + WINDOW);
-		const kept = near.flatMap((id) => this.#rows.get(id) ?? []);
-		this.#rows.clear();
-		for (const row of kept) this.#rows.set(row.deployment.id, row);
+		const sight = this.ids.slice(stretchOf(from - 4 * STRETCH), to + 4 * STRETCH);
+		const near = new Set(sight); // eslint-disable-line svelte/prefer-svelte-reactivity -- nobody looks
+		for (const id of [...this.#rows.keys()]) if (!near.has(id)) this.#rows.delete(id);
 	}
+}
+
+/** Where the stretch of a place begins. */
+function stretchOf(place: number): number {
+	return Math.max(0, Math.floor(place / STRETCH) * STRETCH);
 }
 
 function sameAs(a: DeploymentView, b: DeploymentView): boolean {

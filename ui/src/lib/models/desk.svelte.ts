@@ -44,8 +44,10 @@ class Desk {
 	async open(): Promise<void> {
 		if (!this.#listening) {
 			this.#listening = true;
-			await events.changes.listen(({ payload }) => this.#hear(payload));
-			await events.deskChanged.listen(({ payload }) => this.#became(payload.state));
+			await Promise.all([
+				events.changes.listen(({ payload }) => this.#hear(payload)),
+				events.deskChanged.listen(({ payload }) => this.#became(payload.state))
+			]);
 		}
 		await this.#load();
 	}

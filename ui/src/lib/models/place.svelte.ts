@@ -47,12 +47,16 @@ class Place {
 	/** What stands after the question mark. */
 	readonly query: URLSearchParams = $derived(new URLSearchParams(this.#url.split('?')[1] ?? ''));
 
+	/** Where `open` will start, as far as that is known before everything is open; empty if not. */
+	get expected(): string {
+		return pathOf(location.hash) || pathOf(localStorage.getItem(REMEMBERED) ?? '');
+	}
+
 	/** Starts at the address, or where the last session ended, or at `otherwise`. */
 	open(otherwise = '/projects'): void {
 		if (this.#opened) return;
 		this.#opened = true;
-		const remembered = pathOf(localStorage.getItem(REMEMBERED) ?? '');
-		this.#url = pathOf(location.hash) || remembered || otherwise;
+		this.#url = this.expected || otherwise;
 		history.replaceState({ depth: 0 }, '', `#${this.#url}`);
 		window.addEventListener('popstate', (event) => {
 			const state = event.state as { depth?: number } | null;

@@ -1,4 +1,4 @@
-import { render, screen, waitFor } from '@testing-library/svelte';
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { createRawSnippet } from 'svelte';
 import { beforeEach, expect, test, vi } from 'vitest';
@@ -34,4 +34,20 @@ test('keys move through the rows, and Enter opens one', async () => {
 	expect(onopen).toHaveBeenCalledWith(2);
 	await user.keyboard('{End}');
 	await waitFor(() => expect(focused()).toBe('10000'));
+});
+
+test('a row keeps the focus when it scrolls out and its elements show another one', async () => {
+	const user = userEvent.setup();
+	render(VirtualList, { count: 10_000, rowHeight: 40, label: 'Deployments', row });
+	await user.tab();
+	const list = screen.getByRole('grid', { name: 'Deployments' });
+	const first = document.activeElement;
+	list.scrollTop = 4_000;
+	await fireEvent.scroll(list);
+	await waitFor(() => expect(screen.getByText('row 100')).toBeTruthy());
+	expect(document.activeElement?.getAttribute('aria-rowindex')).toBe('1');
+	expect(list.contains(first)).toBe(true);
+	expect(first?.getAttribute('aria-rowindex')).not.toBe('1');
+	await user.keyboard('{ArrowDown}');
+	await waitFor(() => expect(document.activeElement?.getAttribute('aria-rowindex')).toBe('2'));
 });

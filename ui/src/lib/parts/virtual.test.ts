@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { boxHeight, scrollTo, shown, TALLEST } from './virtual';
+import { boxHeight, scrollTo, shown, slots, TALLEST } from './virtual';
 
 const sight = { count: 10_000, rowHeight: 40, height: 600, scrollTop: 0, over: 4 };
 
@@ -43,5 +43,18 @@ test('scrolling to a row of a stretched box shows that row', () => {
 		const view = shown({ ...long, scrollTop: scrollTo(row, long, 'middle') });
 		expect(view.from).toBeLessThanOrEqual(row);
 		expect(view.to).toBeGreaterThan(row);
+	}
+});
+
+test('rows in view never share a place, wherever the box is scrolled to', () => {
+	const most = slots(sight);
+	for (let scrollTop = 0; scrollTop < 4_000; scrollTop += 7) {
+		const { from, to } = shown({ ...sight, scrollTop });
+		expect(to - from).toBeLessThanOrEqual(most);
+	}
+	const long = { count: 5_000_000, rowHeight: 18, height: 540, over: 0 };
+	for (let scrollTop = 0; scrollTop < 40; scrollTop += 0.3) {
+		const { from, to } = shown({ ...long, scrollTop });
+		expect(to - from).toBeLessThanOrEqual(slots(long));
 	}
 });

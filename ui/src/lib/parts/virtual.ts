@@ -14,6 +14,8 @@ export interface Sight {
 	over?: number;
 }
 
+const OVER = 8;
+
 export interface Shown {
 	/** First row drawn. */
 	from: number;
@@ -23,13 +25,25 @@ export interface Shown {
 	offset: number;
 }
 
+/**
+ * How many rows are drawn at most at this height. A row's place is its number modulo this: what
+ * scrolls out on one side is what comes in on the other.
+ */
+export function slots({
+	rowHeight,
+	height,
+	over = OVER
+}: Omit<Sight, 'count' | 'scrollTop'>): number {
+	return Math.max(1, Math.ceil(Math.max(0, height) / rowHeight) + 1 + 2 * over);
+}
+
 /** Height of the scrolled box. */
 export function boxHeight(count: number, rowHeight: number): number {
 	return Math.min(count * rowHeight, TALLEST);
 }
 
 /** The rows to draw. */
-export function shown({ count, rowHeight, height, scrollTop, over = 8 }: Sight): Shown {
+export function shown({ count, rowHeight, height, scrollTop, over = OVER }: Sight): Shown {
 	if (count === 0 || height <= 0) return { from: 0, to: 0, offset: 0 };
 	const full = count * rowHeight;
 	const box = boxHeight(count, rowHeight);
@@ -40,7 +54,9 @@ export function shown({ count, rowHeight, height, scrollTop, over = 8 }: Sight):
 	const first = Math.floor(virtualTop / rowHeight);
 	const from = Math.max(0, first - over);
 	const to = Math.min(count, Math.ceil((virtualTop + height) / rowHeight) + over);
-	return { from, to, offset: top - (virtualTop - from * rowHeight) };
+	// Not computed by way of `top` where it need not be: what rounding changes would be drawn anew.
+	const offset = full > box ? top - (virtualTop - from * rowHeight) : from * rowHeight;
+	return { from, to, offset };
 }
 
 /** How far to scroll so that a row is seen; the same as before when it is. */

@@ -38,6 +38,29 @@ async fn jobs_on_one_target_never_overlap_and_others_run_beside_them() {
 }
 
 #[tokio::test]
+async fn a_place_that_is_freed_is_taken_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::with(&[]);
+    let process = Process::start(folder.path(), maker(&world)).await;
+    let mut ids = Vec::new();
+    for number in 0..9u32 {
+        let plan = plan(number, &format!("target-{number}"), &[]);
+        ids.push(put(&process.store, number, &plan, OnFailure::Undo).await);
+    }
+    process.runner.start();
+    // The looks that come anyway are a minute apart.
+    tokio::time::timeout(Duration::from_secs(30), async {
+        for id in ids {
+            while process.job(id).await.status != JobStatus::Succeeded {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
 async fn a_second_process_waits_and_is_told_for_whom() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::with(&[]);
