@@ -51,6 +51,13 @@ impl Desk {
         Ok((place.environment.id, place.service.id))
     }
 
+    /// The number of the version that a text means in the project of `project/environment/service`.
+    pub async fn version_on_path(&self, path: &str, text: &str) -> Answer<u32> {
+        let path: RunPath = path.parse()?;
+        let project = self.engine.project_named(&path.project).await?;
+        Ok(self.engine.version_called(project.id, text).await?.number)
+    }
+
     /// The id behind `project/environment`.
     pub async fn environment_path(&self, path: &str) -> Answer<EnvironmentId> {
         let path: EnvironmentPath = path.parse()?;

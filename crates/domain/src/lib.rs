@@ -20,6 +20,7 @@ pub mod safety;
 pub mod secret;
 pub mod server;
 pub mod service;
+pub mod settings;
 pub mod source;
 pub mod stack;
 pub mod time;

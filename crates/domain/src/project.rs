@@ -5,6 +5,7 @@ use crate::{
     VersionId,
     name::{Name, VariableName},
     service::ServiceSpec,
+    settings::ProjectSettings,
     source::Source,
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub struct Project {
     /// The version of its files that it works on; `None` for its folder as it is.
     #[serde(default)]
     pub active_version_id: Option<VersionId>,
+    /// How its files and their versions are treated.
+    #[serde(default)]
+    pub settings: ProjectSettings,
     /// When it was created.
     pub created_at: Timestamp,
 }

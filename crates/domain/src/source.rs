@@ -1,6 +1,6 @@
 //! Where a service's code comes from.
 
-use crate::service::is_inside;
+use crate::{VersionId, content::ContentHash, service::is_inside};
 use serde::{Deserialize, Serialize};
 
 /// The origin of a release's bytes. Credentials are never part of it.
@@ -27,6 +27,14 @@ pub enum Source {
         /// Reference as Docker understands it, such as `ghcr.io/acme/web:1.2`.
         reference: String,
     },
+    /// The files of the service's own project, as one of their versions holds them.
+    Version {
+        /// The version's number within the project.
+        number: u32,
+        /// Folder inside the project's files; empty for all of them.
+        #[serde(default)]
+        folder: String,
+    },
 }
 
 /// In a line, as lists show it.
@@ -40,6 +48,10 @@ impl std::fmt::Display for Source {
                 GitReference::Commit(hash) => write!(f, "{url} ({hash})"),
             },
             Source::Image { reference } => f.write_str(reference),
+            Source::Version { number, folder } if folder.is_empty() => {
+                write!(f, "version {number}")
+            }
+            Source::Version { number, folder } => write!(f, "version {number} ({folder})"),
         }
     }
 }
@@ -67,6 +79,20 @@ pub struct Provenance {
     pub image_reference: Option<String>,
     /// Whether the Dockerfile was generated, and for which stack.
     pub generated_for: Option<String>,
+    /// The version of the project's files that holds the bytes, where they came from those files.
+    #[serde(default)]
+    pub version: Option<SavedAs>,
+}
+
+/// A version as a release remembers it: it stays told when the version itself was let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedAs {
+    /// The version.
+    pub id: VersionId,
+    /// Its number within the project.
+    pub number: u32,
+    /// The tree of its files.
+    pub root: ContentHash,
 }
 
 /// A source that cannot be.
@@ -118,6 +144,20 @@ impl Source {
                     Err(InvalidSource {
                         part: format!("“{}”", reference.escape_debug()),
                         why: "is no reference to an image, such as ghcr.io/acme/web:1.2",
+                    })
+                }
+            }
+            Source::Version { number: 0, .. } => Err(InvalidSource {
+                part: "version 0".to_owned(),
+                why: "cannot be: versions count up from 1",
+            }),
+            Source::Version { folder, .. } => {
+                if is_inside(folder) {
+                    Ok(())
+                } else {
+                    Err(InvalidSource {
+                        part: format!("the folder “{}”", folder.escape_debug()),
+                        why: "has to lie inside the project's files",
                     })
                 }
             }
@@ -239,6 +279,12 @@ mod tests {
             reference: "ghcr.io/acme/web:1.2".into(),
         };
         assert_eq!(image.check(), Ok(()));
+        let version = Source::Version {
+            number: 3,
+            folder: "apps/web".into(),
+        };
+        assert_eq!(version.check(), Ok(()));
+        assert_eq!(version.to_string(), "version 3 (apps/web)");
     }
 
     #[test]
@@ -283,6 +329,11 @@ mod tests {
         }
         let url = "https://host/x";
         assert!(git(url, GitReference::Default, "../x").check().is_err());
+        for (number, folder) in [(0, ""), (1, "../x"), (1, "/etc")] {
+            let folder = folder.to_owned();
+            let version = Source::Version { number, folder };
+            assert!(version.check().is_err(), "{version}");
+        }
         for reference in ["-x", "a b", "$(id)", ""] {
             let image = Source::Image {
                 reference: reference.into(),

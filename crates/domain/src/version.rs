@@ -53,6 +53,7 @@ pub enum VersionCause {
 
 /// Which versions are kept when the others are pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// The newest so many.
     pub last: u32,

@@ -163,6 +163,8 @@ macro_rules! bad_input {
 }
 
 bad_input! {
+    plimsoll_domain::settings::InvalidSetting => "invalid_setting",
+        "Change the setting and try again.";
     plimsoll_domain::service::InvalidSpec => "invalid_setting",
         "Change the setting and try again.";
     plimsoll_domain::source::InvalidSource => "invalid_source",

@@ -27,6 +27,13 @@ impl Engine {
         let store = &self.world.store;
         let (form, values) = match kind {
             FormKind::Project => (form::project::form(), Values::default()),
+            FormKind::ProjectSettings => {
+                let settings = self.project_settings(id(about)?).await?;
+                (
+                    form::project::settings_form(),
+                    form::project::settings_written(&settings),
+                )
+            }
             FormKind::Environment => {
                 let servers = self.servers_to_choose(&[]).await?;
                 (form::environment::form(&servers), Values::default())

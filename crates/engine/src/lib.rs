@@ -66,7 +66,10 @@ pub use servers::{
     Running, ServerAction, Sighting, SnapshotRequest, SnapshotState, Terminal, Viewer,
 };
 pub use tour::{Tour, TourGround};
-pub use versions::{Checked, FileContent, HurtVersion, Prunable, Repaired, RestoredVersion};
+pub use versions::{
+    Checked, FileContent, HurtVersion, ProjectDocument, Prunable, Repaired, RestoredVersion,
+    SettingsDocument,
+};
 pub use world::{Patience, Ports, Settings};
 
 pub use plimsoll_store::files::{Difference as VersionDifference, Progress as SaveProgress};

@@ -8,6 +8,7 @@ use plimsoll_domain::{
     project::{Configuration, Environment, Project, Service, Variable},
     release::Release,
     server::{BaseSnapshot, ProviderAccount, Server, SshKey},
+    version::Version,
 };
 use plimsoll_store::Store;
 use std::collections::BTreeSet;
@@ -85,6 +86,8 @@ rows! {
     Deployment in "deployments";
     /// A release.
     Release in "releases";
+    /// A version of a project's files.
+    Version in "versions";
 }
 
 impl Engine {

@@ -137,6 +137,7 @@ impl Engine {
                     service_id: place.service.id,
                     reference: None,
                     configuration_id: None,
+                    version: None,
                 };
                 self.plan_deploy(request).await
             }

@@ -133,6 +133,15 @@ impl World {
         self.ports.clock.now()
     }
 
+    /// The store of projects' files, opened when the first of them is looked at.
+    pub async fn file_store(&self) -> PortResult<&plimsoll_store::files::Files> {
+        let folder = self.store.folder().join(crate::versions::FOLDER);
+        Ok(self
+            .files
+            .get_or_try_init(|| async { plimsoll_store::files::Files::open(&folder).await })
+            .await?)
+    }
+
     /// Milliseconds since a moment.
     pub fn waited(&self, since: Timestamp) -> u64 {
         u64::try_from(self.now().since_ms(since)).unwrap_or(0)

@@ -12,6 +12,7 @@ use plimsoll_domain::{
     plan::Plan,
     project::{Environment, Project, Service},
     service::ServiceSpec,
+    settings::ProjectSettings,
     source::Source,
 };
 use plimsoll_store::{Opening, Store};
@@ -71,6 +72,7 @@ async fn deployments(store: &Store, count: u32) -> Result<(), Box<dyn Error>> {
         id: ProjectId::mint(first, [1; 10]),
         name: Name::parse("shop")?,
         active_version_id: None,
+        settings: ProjectSettings::default(),
         created_at: first,
     };
     let environment = Environment {

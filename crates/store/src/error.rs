@@ -1,6 +1,9 @@
 //! What can go wrong in the store.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// The answer of every call to the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -16,7 +19,7 @@ pub enum StoreError {
         /// To which file or folder.
         path: PathBuf,
         /// Why it failed.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The linked SQLite has the WAL-reset bug that can corrupt a database.
     #[error("this build links SQLite {found}; 3.51.3 or later is needed")]
@@ -155,6 +158,20 @@ pub enum StoreError {
         /// Each with its reason.
         files: Vec<String>,
     },
+    /// Files of a saved state that this system cannot hold, so the state was not written.
+    #[error("the files could not be written, because of {}", files.join("; "))]
+    Unrestored {
+        /// Each with its reason.
+        files: Vec<String>,
+    },
+    /// A pattern of what is left out cannot be read.
+    #[error("the pattern “{pattern}” cannot be read: {why}")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Saved bytes are not what they were.
     #[error("cannot {doing} that was saved: {why}")]
     DamagedContent {
@@ -186,6 +203,9 @@ impl StoreError {
     /// A stable code, such as `store_name_taken`.
     pub fn code(&self) -> &'static str {
         match self {
+            StoreError::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "store_disk_full"
+            }
             StoreError::File { .. } => "store_file",
             StoreError::OldSqlite { .. } => "store_old_sqlite",
             StoreError::Corrupt { .. } => "store_corrupt",
@@ -206,6 +226,8 @@ impl StoreError {
             StoreError::TargetInterrupted { .. } => "target_interrupted",
             StoreError::WorkspaceGone { .. } => "workspace_gone",
             StoreError::Unsaved { .. } => "files_unreadable",
+            StoreError::Unrestored { .. } => "files_unwritable",
+            StoreError::BadPattern { .. } => "invalid_pattern",
             StoreError::DamagedContent { .. } => "content_damaged",
             StoreError::BadArchive { .. } => "invalid_archive",
             StoreError::TooLarge { .. } => "file_too_large",
@@ -216,6 +238,9 @@ impl StoreError {
     /// What to do now.
     pub fn next_step(&self) -> String {
         match self {
+            StoreError::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                FULL.into()
+            }
             StoreError::File { path, .. } => format!(
                 "Check that {} exists, has room and belongs to you.",
                 path.display()
@@ -246,10 +271,7 @@ impl StoreError {
             StoreError::Database { source, .. } if is_busy(source) => {
                 "Another process is writing for a long time; try again.".into()
             }
-            StoreError::Database { source, .. } if is_full(source) => {
-                "Make room on the disk, then try again. Nothing that was kept before is lost."
-                    .into()
-            }
+            StoreError::Database { source, .. } if is_full(source) => FULL.into(),
             StoreError::Database { .. } => {
                 "Check that the disk has room; start again to have the database checked.".into()
             }
@@ -275,6 +297,13 @@ impl StoreError {
                 "Close the programs that use these files or correct their permissions; or name them \
                  in .plimsollignore."
                     .into()
+            }
+            StoreError::Unrestored { .. } => {
+                "Choose a version without these files, or rename them on a system that has them."
+                    .into()
+            }
+            StoreError::BadPattern { .. } => {
+                "Write it as in .gitignore; nothing was changed.".into()
             }
             StoreError::DamagedContent { .. } => {
                 "Run `plimsoll versions check --read-data`: it tells which versions are hurt and \
@@ -311,6 +340,8 @@ impl StoreError {
             | StoreError::TargetInterrupted { .. }
             | StoreError::WorkspaceGone { .. }
             | StoreError::Unsaved { .. }
+            | StoreError::Unrestored { .. }
+            | StoreError::BadPattern { .. }
             | StoreError::DamagedContent { .. }
             | StoreError::BadArchive { .. }
             | StoreError::TooLarge { .. }
@@ -318,6 +349,9 @@ impl StoreError {
         }
     }
 }
+
+/// What to do when the disk is full.
+const FULL: &str = "Make room on the disk, then try again. Nothing that was kept before is lost.";
 
 /// SQLite's result codes that we tell apart (<https://www.sqlite.org/rescode.html>).
 const CONSTRAINT_FOREIGNKEY: i32 = 787;

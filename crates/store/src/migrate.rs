@@ -33,6 +33,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "versions",
         sql: include_str!("../../../migrations/sqlite/0004_versions.sql"),
     },
+    Migration {
+        version: 5,
+        name: "project settings",
+        sql: include_str!("../../../migrations/sqlite/0005_project_settings.sql"),
+    },
 ];
 
 /// The version that a migrated database has.
@@ -157,18 +162,21 @@ mod tests {
     use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
     /// Two migrations that may follow.
-    const LATER: &[Migration] = &[
-        Migration {
-            version: 5,
-            name: "colours",
-            sql: "ALTER TABLE projects ADD COLUMN colour TEXT; UPDATE projects SET colour = 'red'",
-        },
-        Migration {
-            version: 6,
-            name: "mistake",
-            sql: "DELETE FROM projects; INSERT INTO nowhere VALUES (1)",
-        },
-    ];
+    fn later() -> [Migration; 2] {
+        [
+            Migration {
+                version: latest() + 1,
+                name: "colours",
+                sql: "ALTER TABLE projects ADD COLUMN colour TEXT; \
+                      UPDATE projects SET colour = 'red'",
+            },
+            Migration {
+                version: latest() + 2,
+                name: "mistake",
+                sql: "DELETE FROM projects; INSERT INTO nowhere VALUES (1)",
+            },
+        ]
+    }
 
     #[tokio::test]
     async fn each_migration_is_backed_up_and_a_failed_one_is_taken_back() {
@@ -188,7 +196,7 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        let answer = apply_after(&mut connection, 4, LATER, &backups, now).await;
+        let answer = apply_after(&mut connection, latest(), &later(), &backups, now).await;
         assert!(matches!(
             answer,
             Err(StoreError::Database {
@@ -196,7 +204,7 @@ mod tests {
                 ..
             })
         ));
-        assert_eq!(version(&mut connection).await.unwrap(), 5);
+        assert_eq!(version(&mut connection).await.unwrap(), latest() + 1);
         let left: String = sqlx::query_scalar("SELECT group_concat(colour) FROM projects")
             .fetch_one(&mut connection)
             .await
@@ -220,11 +228,12 @@ mod tests {
             .await
             .unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        apply_after(&mut connection, 4, &LATER[..1], &backups, now)
+        apply_after(&mut connection, latest(), &later()[..1], &backups, now)
             .await
             .unwrap();
         let backup = backup::list(&backups).unwrap().swap_remove(0);
-        assert!(backup.to_string_lossy().ends_with("before-migration-5.db"));
+        let name = format!("before-migration-{}.db", latest() + 1);
+        assert!(backup.to_string_lossy().ends_with(&name));
         let restored = tempfile::tempdir().unwrap();
         std::fs::copy(backup, restored.path().join("plimsoll.db")).unwrap();
         let store = open(restored.path()).await;

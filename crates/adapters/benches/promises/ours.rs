@@ -134,6 +134,7 @@ impl Ours {
             service_id: self.service,
             reference: None,
             configuration_id: None,
+            version: None,
         };
         carry_out(&self.engine, self.engine.plan_deploy(request).await?).await?;
         Ok(())

@@ -62,6 +62,9 @@ pub enum Noun {
     /// Products that you run.
     #[command(subcommand)]
     Project(ProjectVerb),
+    /// Settings of this device and of projects, taken from one machine to another.
+    #[command(subcommand)]
+    Settings(SettingsVerb),
     /// Saved states of a project's files.
     #[command(subcommand)]
     Versions(VersionVerb),

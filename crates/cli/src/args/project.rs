@@ -24,6 +24,24 @@ pub enum ProjectVerb {
         /// The folder.
         folder: PathBuf,
     },
+    /// How its files and versions are treated: shows it, or changes what is given.
+    Settings {
+        /// Name of the project.
+        name: String,
+        /// Newest versions that stay when others are pruned.
+        #[arg(long, value_name = "COUNT")]
+        keep_last: Option<u32>,
+        /// And every one younger than so many days.
+        #[arg(long, value_name = "DAYS")]
+        keep_days: Option<u32>,
+        /// A pattern, as in .gitignore, of what versions leave out; repeat for several. They take
+        /// the place of those before.
+        #[arg(long = "ignore", value_name = "PATTERN")]
+        ignore: Vec<String>,
+        /// Leaves nothing out by patterns any more.
+        #[arg(long, conflicts_with = "ignore")]
+        no_ignore: bool,
+    },
     /// All projects.
     List,
     /// One project with its environments and services.
@@ -35,6 +53,21 @@ pub enum ProjectVerb {
     Delete {
         /// Name.
         name: String,
+    },
+}
+
+/// What can be done with settings.
+#[derive(Debug, Subcommand)]
+pub enum SettingsVerb {
+    /// Writes the settings of this device and of every project to a file.
+    Export {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Takes over the settings of a file.
+    Import {
+        /// The file.
+        file: PathBuf,
     },
 }
 
@@ -130,8 +163,11 @@ pub struct SourceArguments {
     /// Commit of the git repository.
     #[arg(long, requires = "git")]
     pub commit: Option<String>,
-    /// Folder inside the git repository.
-    #[arg(long, requires = "git")]
+    /// A version of the project's own files, by its number.
+    #[arg(long, group = "source", value_name = "NUMBER")]
+    pub at_version: Option<u32>,
+    /// Folder inside the git repository, or inside the project's files.
+    #[arg(long, requires = "source", conflicts_with_all = ["folder", "image"])]
     pub subfolder: Option<String>,
     /// Read the token of a private repository, or `user:password` of a registry, from this file;
     /// it is kept in the keychain.

@@ -103,12 +103,12 @@ pub enum VersionVerb {
     Prune {
         #[command(flatten)]
         project: OfProject,
-        /// Keep the newest so many.
-        #[arg(long, default_value_t = 50)]
-        last: u32,
-        /// And every one younger than so many days.
-        #[arg(long, default_value_t = 90)]
-        days: u32,
+        /// Keep the newest so many; without, what the project's settings say.
+        #[arg(long)]
+        last: Option<u32>,
+        /// And every one younger than so many days; without, what the project's settings say.
+        #[arg(long)]
+        days: Option<u32>,
         /// Do it; without, it only shows what would go.
         #[arg(long, short = 'y')]
         yes: bool,

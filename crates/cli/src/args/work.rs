@@ -14,6 +14,9 @@ pub struct DeployArguments {
     /// Another commit than the service's, this once.
     #[arg(long)]
     pub commit: Option<String>,
+    /// A version of the project's files, by its number, its name or `latest`, this once.
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["branch", "commit"])]
+    pub at_version: Option<String>,
     /// Run it as this saved configuration says, from now on.
     #[arg(long, value_name = "NAME")]
     pub configuration: Option<String>,

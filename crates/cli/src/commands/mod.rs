@@ -41,6 +41,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         Noun::Server(verb) => server::run(verb, &desk).await,
         Noun::Snapshot(verb) => server::snapshots(verb, &desk).await,
         Noun::Project(verb) => project::run(verb, &desk).await,
+        Noun::Settings(verb) => project::settings(verb, &desk).await,
         Noun::Versions(verb) => version::run(verb, &desk).await,
         Noun::Environment(verb) => project::environments(verb, &desk).await,
         Noun::Service(verb) => project::services(verb, &desk).await,

@@ -2,7 +2,7 @@
 
 use super::spec::{source, spec};
 use crate::{
-    args::{EnvironmentVerb, ProjectVerb, ServiceVerb, SourceArguments},
+    args::{EnvironmentVerb, ProjectVerb, ServiceVerb, SettingsVerb, SourceArguments},
     desk::Desk,
     failure::{Answer, Failed},
     input,
@@ -32,6 +32,37 @@ pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
             let receipt = desk.engine.set_project_folder(project.id, &folder).await?;
             desk.output.answer(&receipt, |_| {
                 format!("{name} works in {}.", folder.display())
+            });
+        }
+        ProjectVerb::Settings {
+            name,
+            keep_last,
+            keep_days,
+            ignore,
+            no_ignore,
+        } => {
+            let project = desk.engine.project_named(&Name::parse(&name)?).await?;
+            let before = project.settings;
+            let mut settings = before.clone();
+            settings.retention.last = keep_last.unwrap_or(before.retention.last);
+            settings.retention.days = keep_days.unwrap_or(before.retention.days);
+            if no_ignore || !ignore.is_empty() {
+                settings.ignore = ignore;
+            }
+            if settings != before {
+                let changed = settings.clone();
+                desk.engine
+                    .set_project_settings(project.id, changed)
+                    .await?;
+            }
+            desk.output.answer(&settings, |settings| {
+                format!(
+                    "keeps         the newest {} versions, and all of the last {} days\n\
+                     leaves out    {}",
+                    settings.retention.last,
+                    settings.retention.days,
+                    settings.ignore.join(", ")
+                )
             });
         }
         ProjectVerb::List => {
@@ -73,6 +104,33 @@ pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
             let project = desk.engine.project_named(&Name::parse(&name)?).await?;
             let receipt = desk.engine.delete_project(project.id).await?;
             desk.output.answer(&receipt, |_| format!("Deleted {name}."));
+        }
+    }
+    Ok(())
+}
+
+/// `plimsoll settings …`
+pub async fn settings(verb: SettingsVerb, desk: &Desk) -> Answer {
+    match verb {
+        SettingsVerb::Export { file } => {
+            desk.engine.export_settings(&file).await?;
+            desk.output.answer(&json!({"file": file}), |_| {
+                format!("Wrote the settings to {}.", file.display())
+            });
+        }
+        SettingsVerb::Import { file } => {
+            let unknown = desk.engine.import_settings(&file).await?;
+            desk.output
+                .answer(&json!({"unknown_projects": unknown}), |_| {
+                    let names: Vec<String> = unknown.iter().map(Name::to_string).collect();
+                    match names.is_empty() {
+                        true => "Took the settings over.".to_owned(),
+                        false => format!(
+                            "Took the settings over; there is no project {} here.",
+                            names.join(", ")
+                        ),
+                    }
+                });
         }
     }
     Ok(())

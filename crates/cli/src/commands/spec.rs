@@ -37,6 +37,12 @@ pub fn source(arguments: &SourceArguments) -> Answer<Option<Source>> {
             folder: arguments.subfolder.clone().unwrap_or_default(),
         }));
     }
+    if let Some(number) = arguments.at_version {
+        return Ok(Some(Source::Version {
+            number,
+            folder: arguments.subfolder.clone().unwrap_or_default(),
+        }));
+    }
     Ok(arguments
         .image
         .clone()

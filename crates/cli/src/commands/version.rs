@@ -169,7 +169,11 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
             yes,
         } => {
             let project = id(&project, desk).await?;
-            let rule = Retention { last, days };
+            let usual = engine.retention(project).await?;
+            let rule = Retention {
+                last: last.unwrap_or(usual.last),
+                days: days.unwrap_or(usual.days),
+            };
             let pruned = if yes {
                 engine.prune_versions(project, rule).await?
             } else {

@@ -39,6 +39,10 @@ pub async fn deploy(arguments: DeployArguments, desk: &Desk) -> Answer {
         service_id,
         reference,
         configuration_id,
+        version: match &arguments.at_version {
+            Some(text) => Some(desk.version_on_path(&arguments.path, text).await?),
+            None => None,
+        },
     };
     let plan = desk.engine.plan_deploy(request).await?;
     desk.carry_out(plan, &arguments.approval).await
@@ -136,11 +140,21 @@ pub async fn deployments(verb: DeploymentVerb, desk: &Desk) -> Answer {
                 });
         }
         DeploymentVerb::Show { id } => {
-            let deployment = desk
+            let detail = desk
                 .engine
-                .deployment(parsed("deployment id", &id)?)
+                .deployment_detail(parsed("deployment id", &id)?)
                 .await?;
-            show_job(desk, deployment.job_id, json!({"deployment": deployment})).await?;
+            let deployment = detail.row.deployment;
+            let release = detail.release.map(|release| {
+                json!({
+                    "number": release.number,
+                    "image": release.image,
+                    "source": release.source,
+                    "provenance": release.provenance,
+                })
+            });
+            let whole = json!({"deployment": deployment, "release": release});
+            show_job(desk, deployment.job_id, whole).await?;
         }
         DeploymentVerb::Logs { id, paging } => {
             let deployment = desk
@@ -317,6 +331,26 @@ pub async fn jobs(verb: JobVerb, desk: &Desk) -> Answer {
     }
 }
 
+/// Where a release's bytes came from, in lines.
+fn origin(release: &serde_json::Value) -> String {
+    let from = &release["provenance"];
+    let mut lines = String::new();
+    for (what, value) in [
+        ("release   ", &release["number"]),
+        ("version   ", &from["version"]["number"]),
+        ("content   ", &from["version"]["root"]),
+        ("built from", &from["content_hash"]),
+        ("commit    ", &from["commit"]),
+    ] {
+        match value {
+            serde_json::Value::String(text) => lines += &format!("{what}  {text}\n"),
+            serde_json::Value::Number(number) => lines += &format!("{what}  {number}\n"),
+            _ => {}
+        }
+    }
+    lines
+}
+
 async fn show_job(desk: &Desk, id: JobId, mut whole: serde_json::Value) -> Answer {
     let job = desk.engine.job(id).await?;
     let steps = desk.engine.steps(id).await?;
@@ -336,8 +370,9 @@ async fn show_job(desk: &Desk, id: JobId, mut whole: serde_json::Value) -> Answe
             .collect();
         let status = format!("{:?}", job.status).to_lowercase();
         format!(
-            "{} ({status})\n{}",
+            "{} ({status})\n{}{}",
             job.title,
+            origin(&whole["release"]),
             table(&["STEP", "STATUS", "WHAT", "FAILURE"], &rows)
         )
     });

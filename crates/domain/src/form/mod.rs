@@ -25,6 +25,8 @@ use std::{collections::BTreeMap, fmt};
 pub enum FormKind {
     /// A new project.
     Project,
+    /// How a project's files and versions are treated.
+    ProjectSettings,
     /// A new environment.
     Environment,
     /// The servers of an environment.
@@ -54,6 +56,7 @@ impl FormKind {
     pub fn as_str(self) -> &'static str {
         match self {
             FormKind::Project => "project",
+            FormKind::ProjectSettings => "project_settings",
             FormKind::Environment => "environment",
             FormKind::EnvironmentServers => "environment_servers",
             FormKind::Service => "service",
@@ -83,6 +86,7 @@ impl FormKind {
     pub fn check(self, values: &Values) -> Vec<FieldError> {
         let wrong = match self {
             FormKind::Project => project::read(values).err(),
+            FormKind::ProjectSettings => project::read_settings(values).err(),
             FormKind::Environment => environment::read(values).err(),
             FormKind::EnvironmentServers => environment::read_servers(values).err(),
             FormKind::Service => service::read(values).err(),

@@ -254,6 +254,7 @@ fn rerun(
             draft,
             image,
             release_id: again,
+            saved_by: None,
         },
     );
     let mut notices = cautions(&release.spec);

@@ -140,7 +140,7 @@ pub(super) async fn sync(
     files: &Files,
 ) -> PortResult<Value> {
     let (_, target) = world.target(server_id).await?;
-    let found = read(world, place, &files.folder, files.trimmed).await?;
+    let found = again(world, place, files).await?;
     if found.manifest != files.manifest {
         return Err(source_changed(&files.folder));
     }
@@ -190,6 +190,14 @@ pub(super) async fn sync(
     )
     .next_step("Look whether its disk is full, then try again.")
     .retryable())
+}
+
+/// Reads what a plan was made for, as it is now.
+async fn again(world: &World, place: &Spot, files: &Files) -> PortResult<Context> {
+    if let Some(tree) = files.version {
+        crate::versions::unpacked(world, place.service_id, tree).await?;
+    }
+    read(world, place, &files.folder, files.trimmed).await
 }
 
 fn source_changed(folder: &str) -> PortError {
@@ -254,7 +262,7 @@ async fn keep(world: &World, found: &Context) -> PortResult<()> {
 
 /// For local builds: the same files have to be there as when the plan was made.
 pub(super) async fn unchanged(world: &World, place: &Spot, files: &Files) -> PortResult<()> {
-    let found = read(world, place, &files.folder, files.trimmed).await?;
+    let found = again(world, place, files).await?;
     if found.manifest == files.manifest {
         keep(world, &found).await
     } else {

@@ -4,16 +4,19 @@ use super::{Files, Here, Spot, build::source_token, context};
 use crate::{
     error::{EngineError, Result},
     ports::Context,
+    versions::{Unpacked, throw_away, unpack, unpacked},
     world::World,
 };
 use plimsoll_domain::{
     ProviderAccountId,
+    content::{ContentHash, Node},
     form::sentence,
     server::{Endpoint, ProviderAccount},
     service::ServiceSpec,
-    source::{GitReference, Provenance, Source},
+    source::{GitReference, Provenance, SavedAs, Source},
     stack::{self, Evidence, Generated},
 };
+use plimsoll_protocol::ContextFileKind;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -61,8 +64,23 @@ pub(super) async fn resolve(
             reference: reference.clone(),
         }),
         Source::Folder { path } => {
-            let folder = PathBuf::from(path);
-            built(world, &place, &folder, spec, None).await
+            let from = From::folder(PathBuf::from(path));
+            built(world, &place, from, spec).await
+        }
+        Source::Version { number, folder } => {
+            let project = here.project.id;
+            let version = unpack(world, project, place.service_id, *number, folder).await?;
+            if !is_as_saved(world, &place, &version).await? {
+                throw_away(&version.folder).await?;
+                unpacked(world, place.service_id, version.tree).await?;
+            }
+            let from = From {
+                shown: source.to_string(),
+                folder: version.folder,
+                commit: None,
+                version: Some((version.saved, version.tree)),
+            };
+            built(world, &place, from, spec).await
         }
         Source::Git {
             url,
@@ -75,7 +93,11 @@ pub(super) async fn resolve(
             } else {
                 checkout.join(folder)
             };
-            built(world, &place, &folder, spec, Some(commit)).await
+            let from = From {
+                commit: Some(commit),
+                ..From::folder(folder)
+            };
+            built(world, &place, from, spec).await
         }
     }
 }
@@ -121,14 +143,50 @@ async fn endpoint(world: &World, here: &Here) -> Result<Endpoint> {
     })
 }
 
-async fn built(
-    world: &World,
-    place: &Spot,
-    folder: &Path,
-    spec: &ServiceSpec,
+/// Where a build context is read from.
+struct From {
+    folder: PathBuf,
+    /// How people know it.
+    shown: String,
     commit: Option<String>,
-) -> Result<Material> {
+    version: Option<(SavedAs, ContentHash)>,
+}
+
+impl From {
+    fn folder(folder: PathBuf) -> Self {
+        Self {
+            shown: folder.to_string_lossy().into_owned(),
+            folder,
+            commit: None,
+            version: None,
+        }
+    }
+}
+
+/// Whether every file that would be built from is, byte for byte, the one that was saved: the copy
+/// lies in a folder that others can write to.
+async fn is_as_saved(world: &World, place: &Spot, version: &Unpacked) -> Result<bool> {
+    let text = version.folder.to_string_lossy().into_owned();
+    let context = context::read(world, place, &text, false).await?;
+    let files = world.file_store().await?;
+    let saved = files.differences(None, version.tree).await?;
+    let saved: BTreeMap<String, String> = saved
+        .into_iter()
+        .filter_map(|found| match found.after {
+            Some(Node::File { hash, .. }) => Some((found.path, hash.to_string())),
+            Some(Node::Link { .. } | Node::Folder { .. }) | None => None,
+        })
+        .collect();
+    Ok(context.files.iter().all(|file| match &file.kind {
+        ContextFileKind::File { hash, .. } => saved.get(&file.path) == Some(hash),
+        ContextFileKind::Link { .. } | ContextFileKind::Folder => true,
+    }))
+}
+
+async fn built(world: &World, place: &Spot, from: From, spec: &ServiceSpec) -> Result<Material> {
+    let folder = from.folder.as_path();
     let text = folder.to_string_lossy().into_owned();
+    let shown = from.shown;
     let mut context = context::read(world, place, &text, false).await?;
     let wanted = if spec.build.dockerfile.is_empty() {
         "Dockerfile"
@@ -141,7 +199,7 @@ async fn built(
     } else if !spec.build.dockerfile.is_empty() {
         return Err(EngineError::bad_input(
             "dockerfile_missing",
-            format!("There is no “{}” in {text}.", wanted.escape_debug()),
+            format!("There is no “{}” in {shown}.", wanted.escape_debug()),
         )
         .next_step("Correct the path, or leave it empty to use “Dockerfile” or a generated one."));
     } else {
@@ -153,7 +211,7 @@ async fn built(
     if context.files.is_empty() {
         return Err(EngineError::bad_input(
             "source_empty",
-            format!("There are no files in {text}."),
+            format!("There are no files in {shown}."),
         )
         .next_step("Check the folder, and what .dockerignore leaves out."));
     }
@@ -178,14 +236,16 @@ async fn built(
             folder: text,
             manifest: context.manifest.clone(),
             trimmed: generated.is_some(),
+            version: from.version.map(|(_, tree)| tree),
         },
         provenance: Provenance {
-            commit,
+            commit: from.commit,
             content_hash: Some(context.manifest.clone()),
             image_reference: None,
             generated_for: generated
                 .as_ref()
                 .map(|generated| generated.stack.as_str().to_owned()),
+            version: from.version.map(|(saved, _)| saved),
         },
         context,
         generated,

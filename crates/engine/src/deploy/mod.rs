@@ -34,7 +34,8 @@ use crate::{
     world::World,
 };
 use plimsoll_domain::{
-    EnvironmentId, ReleaseId, ServerId, ServiceId,
+    EnvironmentId, ProjectId, ReleaseId, ServerId, ServiceId,
+    content::ContentHash,
     image::ImageRef,
     release::SealedVariable,
     server::SshTarget,
@@ -50,6 +51,13 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DeployAction {
+    /// Saves the files of a project as a version, before they go out.
+    Save {
+        /// The project.
+        project_id: ProjectId,
+        /// What goes out, for those who read the history.
+        path: String,
+    },
     /// Brings the build context on a server up to date.
     Sync {
         /// The server that builds.
@@ -131,6 +139,9 @@ pub enum DeployAction {
         image: ImageFrom,
         /// The release that runs again; `None` makes a new one.
         release_id: Option<ReleaseId>,
+        /// The step that saved the project's files, where one did.
+        #[serde(default)]
+        saved_by: Option<u32>,
     },
     /// Removes a service from a server.
     Remove {
@@ -173,6 +184,9 @@ pub struct Files {
     pub manifest: String,
     /// Whether files that a generated Dockerfile never copies are left out.
     pub trimmed: bool,
+    /// The tree of the version that lies there; it is unpacked again where it no longer does.
+    #[serde(default)]
+    pub version: Option<ContentHash>,
 }
 
 /// Where an image is before it is sent.
@@ -241,6 +255,9 @@ impl DeployAction {
 
     pub(crate) async fn act(&self, world: &World, context: &StepContext) -> PortResult<Value> {
         match self {
+            DeployAction::Save { project_id, path } => {
+                record::save(world, context, *project_id, path).await
+            }
             DeployAction::Sync {
                 server_id,
                 place,
@@ -307,9 +324,11 @@ impl DeployAction {
                 draft,
                 image,
                 release_id,
+                saved_by,
             } => {
                 let image = image.resolve(context)?;
-                record::record(world, context, draft, image, *release_id).await
+                let saved = saved_by.and_then(|step| record::saved(context, step));
+                record::record(world, context, draft, image, *release_id, saved).await
             }
             DeployAction::Remove {
                 server_id,
@@ -338,8 +357,10 @@ impl DeployAction {
             | DeployAction::Send {
                 server_id, place, ..
             } => build::untag(world, context, *server_id, place).await,
-            // A context that nothing is built from is a cache; the agent cleans it up.
-            DeployAction::Sync { .. }
+            // A context that nothing is built from is a cache; the agent cleans it up. A version that
+            // was saved harms nobody.
+            DeployAction::Save { .. }
+            | DeployAction::Sync { .. }
             | DeployAction::Record { .. }
             | DeployAction::Remove { .. }
             | DeployAction::Forget { .. }

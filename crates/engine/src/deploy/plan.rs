@@ -10,8 +10,10 @@ use super::{
 use crate::{
     Engine, Plan, Result,
     domains::sites_for_new_servers,
+    error::EngineError,
     intent::Intent,
     steps::{Prepared, Steps},
+    versions::within_folder,
     world::World,
 };
 use plimsoll_domain::{
@@ -37,6 +39,9 @@ pub(crate) struct Observed {
     plain: Vec<(VariableName, String)>,
     variables: BTreeMap<String, String>,
     domains: Vec<String>,
+    /// Whether the source lies in the folder of the project's files.
+    #[serde(default)]
+    in_project: bool,
 }
 
 impl Engine {
@@ -98,11 +103,19 @@ async fn look(world: &World, here: &Here, request: &DeployRequest) -> Result<Obs
     if let (Source::Git { reference, .. }, Some(other)) = (&mut source, &request.reference) {
         *reference = other.clone();
     }
+    if let Some(number) = request.version {
+        source = at_version(world, here, &source, number).await?;
+    }
     let domains = world
         .store
         .domains_of(here.environment.id, here.service.id)
         .await?;
+    let in_project = match &source {
+        Source::Folder { path } => within_folder(world, here.project.id, path).await?.is_some(),
+        Source::Git { .. } | Source::Image { .. } | Source::Version { .. } => false,
+    };
     Ok(Observed {
+        in_project,
         path: here.path(),
         servers: here.servers_seen(),
         source,
@@ -114,6 +127,27 @@ async fn look(world: &World, here: &Here, request: &DeployRequest) -> Result<Obs
             .map(|domain| domain.host.to_string())
             .collect(),
     })
+}
+
+/// The source of a service as a version of the project's files holds it.
+async fn at_version(world: &World, here: &Here, source: &Source, number: u32) -> Result<Source> {
+    let folder = match source {
+        Source::Version { folder, .. } => Some(folder.clone()),
+        Source::Folder { path } => within_folder(world, here.project.id, path).await?,
+        Source::Git { .. } | Source::Image { .. } => None,
+    };
+    let folder = folder.ok_or_else(|| {
+        EngineError::bad_input(
+            "source_elsewhere",
+            format!(
+                "The code of “{}” does not come from the files of its project.",
+                here.service.name
+            ),
+        )
+        .evidence([source.to_string()])
+        .next_step("Set its source to a folder of the project, or to a version of it.")
+    })?;
+    Ok(Source::Version { number, folder })
 }
 
 /// The service's own variables win over those of a saved configuration: they were set for it.
@@ -142,6 +176,7 @@ fn plan(
 ) -> Prepared {
     let mut steps = Steps::default();
     let mut notices = Vec::new();
+    let mut saved_by = None;
     let ids: Vec<ServerId> = here.servers.iter().map(|server| server.id).collect();
     let mut draft = Draft {
         place: place.clone(),
@@ -180,6 +215,23 @@ fn plan(
                         "the Dockerfile is generated: {}",
                         generated.reasons.join("; ")
                     ));
+                }
+                if let Some(saved) = &built.provenance.version {
+                    notices.push(format!(
+                        "what goes out is version {} of the project's files, whatever its folder \
+                         holds now",
+                        saved.number
+                    ));
+                }
+                if observed.in_project {
+                    saved_by = Some(steps.next());
+                    steps.then(
+                        "Save the project's files as a version",
+                        DeployAction::Save {
+                            project_id: here.project.id,
+                            path: observed.path.clone(),
+                        },
+                    );
                 }
                 build_steps(&mut steps, observed, here, place, *built, delta)
             }
@@ -222,6 +274,7 @@ fn plan(
                 draft,
                 image,
                 release_id: None,
+                saved_by,
             },
         );
     }

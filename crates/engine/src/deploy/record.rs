@@ -1,17 +1,26 @@
 //! The rows of a deployment: written when it is asked for, completed when it serves.
 
 use super::{Draft, deployment};
-use crate::{intent::Intent, jobs::StepContext, ports::PortResult, world::World};
+use crate::{
+    intent::Intent,
+    jobs::StepContext,
+    ports::{PortError, PortResult},
+    world::World,
+};
 use plimsoll_domain::{
-    DeploymentId, EnvironmentId, JobId, ReleaseId, ServiceId,
+    DeploymentId, EnvironmentId, JobId, ProjectId, ReleaseId, ServiceId,
     deployment::{Deployment, DeploymentKind},
     image::ImageRef,
     job::JobStatus,
     project::Environment,
     release::Release,
+    source::{Provenance, SavedAs},
+    version::VersionCause,
 };
+use plimsoll_protocol::LogStream;
 use plimsoll_store::Write;
 use serde_json::{Value, json};
+use std::sync::{Arc, atomic::Ordering};
 
 /// The deployment that an intent asks for, where it asks for one.
 fn asked(intent: &Intent) -> Option<(EnvironmentId, ServiceId, DeploymentKind)> {
@@ -81,6 +90,44 @@ pub(crate) async fn begin(
     Ok(Some(id))
 }
 
+/// Saves the files of a project before they go out. Where nothing was changed since its last
+/// version, that one is meant.
+pub(super) async fn save(
+    world: &World,
+    context: &StepContext,
+    project: ProjectId,
+    path: &str,
+) -> PortResult<Value> {
+    let message = format!("Before {path} was deployed");
+    let progress = Arc::default();
+    let cause = VersionCause::BeforeDeploy;
+    let saving = crate::versions::save_before(world, project, cause, &message, &progress);
+    tokio::pin!(saving);
+    let version = tokio::select! {
+        version = &mut saving => version?,
+        () = context.cancel.cancelled() => {
+            progress.cancelled.store(true, Ordering::Relaxed);
+            saving.await?
+        }
+    };
+    let told = format!(
+        "version {}: {} files, {} bytes more",
+        version.number, version.files, version.added_bytes
+    );
+    context.progress.line(LogStream::Agent, &told);
+    let saved = SavedAs {
+        id: version.id,
+        number: version.number,
+        root: version.root,
+    };
+    serde_json::to_value(saved).map_err(|error| PortError::new("internal", error.to_string()))
+}
+
+/// The version that an earlier step saved.
+pub(super) fn saved(context: &StepContext, step: u32) -> Option<SavedAs> {
+    serde_json::from_value(context.outputs.get(step)?.clone()).ok()
+}
+
 /// Whether the release was written before a crash.
 pub(super) async fn recorded(world: &World, context: &StepContext) -> PortResult<Option<Value>> {
     let deployment = deployment(world, context).await?;
@@ -95,6 +142,7 @@ pub(super) async fn record(
     draft: &Draft,
     (image, image_bytes): (ImageRef, u64),
     again: Option<ReleaseId>,
+    saved: Option<SavedAs>,
 ) -> PortResult<Value> {
     let place = &draft.place;
     let id = deployment(world, context).await?.id;
@@ -114,7 +162,10 @@ pub(super) async fn record(
                 image,
                 image_bytes,
                 source: draft.source.clone(),
-                provenance: draft.provenance.clone(),
+                provenance: Provenance {
+                    version: saved.or(draft.provenance.version),
+                    ..draft.provenance.clone()
+                },
                 spec: draft.spec.clone(),
                 variables: draft.variables.clone(),
                 created_at: world.now(),

@@ -29,6 +29,10 @@ pub struct DeployRequest {
     pub reference: Option<GitReference>,
     /// A saved configuration to be used instead of the service's own.
     pub configuration_id: Option<ConfigurationId>,
+    /// A version of the project's files, by its number, instead of what the service's source holds
+    /// now.
+    #[serde(default)]
+    pub version: Option<u32>,
 }
 
 /// The release that serves, with the variables and settings of today.

@@ -7,6 +7,7 @@ use plimsoll_domain::{
     name::Name,
     project::{Environment, Project, Service},
     release::Release,
+    source::SavedAs,
 };
 use plimsoll_store::{DeploymentFilter, Noun, Store};
 use serde::{Serialize, de::DeserializeOwned};
@@ -32,6 +33,8 @@ pub struct DeploymentRow {
     pub number: Option<u32>,
     /// The release's commit, where there is one.
     pub commit: Option<String>,
+    /// The version of the project's files that the release came from, where it came from them.
+    pub version: Option<SavedAs>,
     /// Whether it serves now.
     pub serves: bool,
 }
@@ -168,6 +171,9 @@ impl Known {
             environment: environment.name,
             service: service.name,
             number: release.as_ref().map(|release| release.number),
+            version: release
+                .as_ref()
+                .and_then(|release| release.provenance.version),
             commit: release.and_then(|release| release.provenance.commit),
             serves: self.serving.get(&spot) == Some(&Some(deployment.id)),
             deployment,

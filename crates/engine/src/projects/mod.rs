@@ -15,6 +15,8 @@ use plimsoll_domain::{
     ProjectId,
     name::Name,
     project::{Environment, Project, Service},
+    settings::ProjectSettings,
+    version::Version,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,6 +69,7 @@ impl Engine {
             id: ProjectId::mint(world.now(), world.entropy()),
             name,
             active_version_id: None,
+            settings: ProjectSettings::default(),
             created_at: world.now(),
         };
         let mut write = world.store.write().await?;
@@ -85,7 +88,8 @@ impl Engine {
         })
     }
 
-    /// Deletes a project without environments, with its services.
+    /// Deletes a project without environments, with its services and the versions of its files. Its
+    /// folder stays as it is, and may be adopted by another project.
     pub async fn delete_project(&self, id: ProjectId) -> Result<Receipt<ProjectId>> {
         let world = &self.world;
         let project = world.store.need::<Project>(&id).await?;
@@ -99,16 +103,23 @@ impl Engine {
             .next_step("Remove its environments first."));
         }
         let services = world.store.services_of(id).await?;
+        let versions = world.store.versions_of(id).await?;
         let mut write = world.store.write().await?;
         for service in services {
             write.delete::<Service>(&service.id).await?;
         }
+        for version in &versions {
+            write.delete::<Version>(&version.id).await?;
+        }
+        write
+            .forget_setting(&crate::versions::folder_setting(id))
+            .await?;
         write.delete::<Project>(&id).await?;
         self.audited(
             &mut write,
             "project.delete",
             format!("project:{id}"),
-            json!({"name": project.name}),
+            json!({"name": project.name, "versions": versions.len()}),
         )
         .await?;
         let seq = write.commit().await?;

@@ -6,6 +6,7 @@ use plimsoll_domain::{
     content::ContentHash,
     name::Name,
     project::Project,
+    source::Source,
     version::{Retention, Version, prunable},
 };
 use serde::Serialize;
@@ -115,7 +116,8 @@ impl Engine {
         let world = &self.world;
         let project = world.store.need::<Project>(&id).await?;
         let versions = self.versions(id).await?;
-        let needed: BTreeSet<VersionId> = project.active_version_id.into_iter().collect();
+        let mut needed = self.versions_in_use(id, &versions).await?;
+        needed.extend(project.active_version_id);
         let gone: BTreeSet<VersionId> = prunable(&versions, &needed, rule, world.now())
             .into_iter()
             .collect();
@@ -130,7 +132,7 @@ impl Engine {
                 .await?;
             write.commit().await?;
         }
-        let all = world.store.all::<Version>().await?;
+        let all = self.all_versions().await?;
         let keep: Vec<ContentHash> = all
             .iter()
             .filter(|version| !gone.contains(&version.id))
@@ -150,7 +152,7 @@ impl Engine {
 
     /// Proves that every version can be read; with `read_data` by reading every byte.
     pub async fn check_versions(&self, read_data: bool) -> Result<Checked> {
-        let versions = self.world.store.all::<Version>().await?;
+        let versions = self.all_versions().await?;
         let roots: Vec<ContentHash> = versions.iter().map(|version| version.root).collect();
         let check = self.file_store().await?.check(&roots, read_data).await?;
         let hurt = versions.into_iter().filter_map(|version| {
@@ -178,7 +180,12 @@ impl Engine {
             };
             if folder.is_dir() {
                 files
-                    .save(&folder, self.world.now(), &std::sync::Arc::default())
+                    .save(
+                        &folder,
+                        &project.settings.ignore,
+                        self.world.now(),
+                        &std::sync::Arc::default(),
+                    )
                     .await?;
             }
         }
@@ -192,6 +199,43 @@ impl Engine {
             struck,
             left: self.check_versions(true).await?,
         })
+    }
+
+    /// The versions of all projects that there are.
+    async fn all_versions(&self) -> Result<Vec<Version>> {
+        let projects: BTreeSet<ProjectId> = self
+            .projects()
+            .await?
+            .into_iter()
+            .map(|project| project.id)
+            .collect();
+        let mut versions = self.world.store.all::<Version>().await?;
+        versions.retain(|version| projects.contains(&version.project_id));
+        Ok(versions)
+    }
+
+    /// The versions that services are deployed from, and those that the kept releases came from.
+    async fn versions_in_use(
+        &self,
+        project: ProjectId,
+        versions: &[Version],
+    ) -> Result<BTreeSet<VersionId>> {
+        let mut used = BTreeSet::new();
+        let environments = self.environments(project).await?;
+        for service in self.services(project).await? {
+            if let Source::Version { number, .. } = service.source {
+                let named = versions.iter().find(|version| version.number == number);
+                used.extend(named.map(|version| version.id));
+            }
+            for environment in &environments {
+                let kept = self.kept_releases(environment.id, service.id).await?;
+                let origins = kept
+                    .into_iter()
+                    .filter_map(|row| row.release.provenance.version);
+                used.extend(origins.map(|origin| origin.id));
+            }
+        }
+        Ok(used)
     }
 
     async fn write_version(

@@ -5,39 +5,39 @@ mod keep;
 mod look;
 mod restore;
 mod save;
+mod settings;
+mod unpack;
 
 pub use keep::{Checked, HurtVersion, Prunable, Repaired};
 pub use look::FileContent;
 pub use restore::RestoredVersion;
+pub use settings::{ProjectDocument, SettingsDocument};
 
-use crate::{Engine, Receipt, Result, error::EngineError};
+pub(crate) use save::save_before;
+pub(crate) use unpack::{Unpacked, throw_away, unpack, unpacked};
+
+use crate::{Engine, Receipt, Result, error::EngineError, world::World};
 use plimsoll_domain::{ProjectId, VersionId, name::Name, project::Project, version::Version};
 use plimsoll_store::files::Files;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Where the store of files lies, in the store's folder.
-const FOLDER: &str = "versions";
+pub(crate) const FOLDER: &str = "versions";
 
 /// The local setting that holds a project's folder: paths differ from machine to machine.
-fn folder_setting(project: ProjectId) -> String {
+pub(crate) fn folder_setting(project: ProjectId) -> String {
     format!("workspace/{project}")
 }
 
 impl Engine {
     pub(crate) async fn file_store(&self) -> Result<&Files> {
-        let world = &self.world;
-        let folder = world.store.folder().join(FOLDER);
-        Ok(world
-            .files
-            .get_or_try_init(|| async { Files::open(&folder).await })
-            .await?)
+        Ok(self.world.file_store().await?)
     }
 
     /// The folder of a project's files on this machine, where it has one.
     pub async fn project_folder(&self, project: ProjectId) -> Result<Option<PathBuf>> {
-        let setting = self.world.store.setting(&folder_setting(project)).await?;
-        Ok(setting.map(PathBuf::from))
+        folder_of(&self.world, project).await
     }
 
     /// Adopts a folder as that of a project's files. Nothing in it is changed by that.
@@ -128,11 +128,47 @@ impl Engine {
 
     /// The folder of a project's files, which has to be there.
     pub(crate) async fn need_folder(&self, project: ProjectId) -> Result<PathBuf> {
-        self.project_folder(project).await?.ok_or_else(|| {
-            EngineError::not_found("project_has_no_folder", "This project has no folder here.")
-                .next_step("Adopt one for it: plimsoll project folder NAME DIR.")
-        })
+        need_folder(&self.world, project).await
     }
+}
+
+/// The folder of a project's files on this machine, where it has one.
+async fn folder_of(world: &World, project: ProjectId) -> Result<Option<PathBuf>> {
+    let setting = world.store.setting(&folder_setting(project)).await?;
+    Ok(setting.map(PathBuf::from))
+}
+
+/// Where a folder lies within the folder of a project's files, with slashes; empty for all of it.
+/// `None` when it lies elsewhere.
+pub(crate) async fn within_folder(
+    world: &World,
+    project: ProjectId,
+    folder: &str,
+) -> Result<Option<String>> {
+    let Some(root) = folder_of(world, project).await? else {
+        return Ok(None);
+    };
+    // A version has what the disk may have lost: one that is not there is known by its path.
+    let folder = Path::new(folder);
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let Ok(below) = folder.strip_prefix(&root) else {
+        return Ok(None);
+    };
+    let parts: Option<Vec<&str>> = below
+        .components()
+        .map(|part| match part {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect();
+    Ok(parts.map(|parts| parts.join("/")))
+}
+
+async fn need_folder(world: &World, project: ProjectId) -> Result<PathBuf> {
+    folder_of(world, project).await?.ok_or_else(|| {
+        EngineError::not_found("project_has_no_folder", "This project has no folder here.")
+            .next_step("Adopt one for it: plimsoll project folder NAME DIR.")
+    })
 }
 
 fn folder_that_is_there(folder: &Path) -> Result<PathBuf> {

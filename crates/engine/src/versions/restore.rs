@@ -35,9 +35,14 @@ impl Engine {
             .map(|path| path.trim_matches('/'))
             .filter(|path| !path.is_empty());
         let message = format!("Before version {} was restored", version.number);
-        let before = self
-            .save_before(version.project_id, VersionCause::BeforeRestore, &message)
-            .await?;
+        let before = super::save_before(
+            &self.world,
+            version.project_id,
+            VersionCause::BeforeRestore,
+            &message,
+            &std::sync::Arc::default(),
+        )
+        .await?;
         let files = self.file_store().await?;
         // What only the present has goes away; what neither has is a mistake in the path.
         if let Some(path) = only

@@ -1,6 +1,6 @@
 //! Saving versions.
 
-use crate::{Engine, Receipt, Result, error::EngineError};
+use crate::{Engine, Receipt, Result, error::EngineError, world::World};
 use plimsoll_domain::{
     ProjectId, VersionId,
     content::ContentHash,
@@ -36,7 +36,7 @@ impl Engine {
         progress: &Arc<Progress>,
     ) -> Result<Receipt<VersionId>> {
         let message = checked(message)?;
-        let state = self.state_of(project, progress).await?;
+        let state = state_of(&self.world, project, progress).await?;
         if let Some(last) = self.versions(project).await?.first()
             && last.root == state.root
         {
@@ -50,40 +50,6 @@ impl Engine {
             .await
     }
 
-    /// Saves the files of a project before something changes them or goes out with them; where the
-    /// last version is the same, that one is meant.
-    pub(crate) async fn save_before(
-        &self,
-        project: ProjectId,
-        cause: VersionCause,
-        message: &str,
-    ) -> Result<Version> {
-        let state = self.state_of(project, &Arc::default()).await?;
-        if let Some(last) = self.versions(project).await?.into_iter().next()
-            && last.root == state.root
-        {
-            return Ok(last);
-        }
-        let receipt = self.record_version(project, message, cause, state).await?;
-        self.version(receipt.id).await
-    }
-
-    async fn state_of(&self, project: ProjectId, progress: &Arc<Progress>) -> Result<State> {
-        let folder = self.need_folder(project).await?;
-        let saved = self
-            .file_store()
-            .await?
-            .save(&folder, self.world.now(), progress)
-            .await?;
-        Ok(State {
-            root: saved.root,
-            files: saved.files,
-            bytes: saved.bytes,
-            added_bytes: saved.added_bytes,
-            guard: saved.guard,
-        })
-    }
-
     pub(super) async fn record_version(
         &self,
         project: ProjectId,
@@ -91,37 +57,97 @@ impl Engine {
         cause: VersionCause,
         state: State,
     ) -> Result<Receipt<VersionId>> {
-        let world = &self.world;
-        world.store.need::<Project>(&project).await?;
-        let mut write = world.store.write().await?;
-        // One writer at a time: nobody else numbers a version until this one is committed.
-        let number = world.store.last_version_number(project).await? + 1;
-        let version = Version {
-            id: VersionId::mint(world.now(), world.entropy()),
-            project_id: project,
-            number,
-            root: state.root,
-            message: message.to_owned(),
-            cause,
-            name: None,
-            pinned: false,
-            author: world.store.author().to_owned(),
-            files: state.files,
-            bytes: state.bytes,
-            added_bytes: state.added_bytes,
-            created_at: world.now(),
-        };
-        write.put(&version).await?;
-        let details = json!({"number": number, "cause": cause, "root": state.root});
-        let about = format!("version:{}", version.id);
-        self.audited(&mut write, "version.save", about, details)
-            .await?;
-        let seq = write.commit().await?;
-        drop(state.guard);
+        let (version, seq) = record(&self.world, project, message, cause, state).await?;
         Ok(Receipt {
             id: version.id,
             seq,
         })
+    }
+}
+
+/// Saves the files of a project before something changes them or goes out with them; where the
+/// last version is the same, that one is meant.
+pub(crate) async fn save_before(
+    world: &World,
+    project: ProjectId,
+    cause: VersionCause,
+    message: &str,
+    progress: &Arc<Progress>,
+) -> Result<Version> {
+    let state = state_of(world, project, progress).await?;
+    let (version, _) = record(world, project, message, cause, state).await?;
+    Ok(version)
+}
+
+async fn state_of(world: &World, project: ProjectId, progress: &Arc<Progress>) -> Result<State> {
+    let folder = super::need_folder(world, project).await?;
+    let settings = world.store.need::<Project>(&project).await?.settings;
+    let saved = world
+        .file_store()
+        .await?
+        .save(&folder, &settings.ignore, world.now(), progress)
+        .await?;
+    Ok(State {
+        root: saved.root,
+        files: saved.files,
+        bytes: saved.bytes,
+        added_bytes: saved.added_bytes,
+        guard: saved.guard,
+    })
+}
+
+async fn record(
+    world: &World,
+    project: ProjectId,
+    message: &str,
+    cause: VersionCause,
+    state: State,
+) -> Result<(Version, i64)> {
+    world.store.need::<Project>(&project).await?;
+    let mut write = world.store.write().await?;
+    // One writer at a time: nobody else numbers a version until this one is committed.
+    let last = world.store.versions_of(project).await?.into_iter().next();
+    if is_automatic(cause)
+        && let Some(last) = last
+        && last.root == state.root
+    {
+        return Ok((last, 0));
+    }
+    let number = world.store.last_version_number(project).await? + 1;
+    let version = Version {
+        id: VersionId::mint(world.now(), world.entropy()),
+        project_id: project,
+        number,
+        root: state.root,
+        message: message.to_owned(),
+        cause,
+        name: None,
+        pinned: false,
+        author: world.store.author().to_owned(),
+        files: state.files,
+        bytes: state.bytes,
+        added_bytes: state.added_bytes,
+        created_at: world.now(),
+    };
+    write.put(&version).await?;
+    let details = json!({"number": number, "cause": cause, "root": state.root});
+    let about = format!("version:{}", version.id);
+    world
+        .auditor
+        .record(&mut write, "version.save", &about, details)
+        .await?;
+    let seq = write.commit().await?;
+    drop(state.guard);
+    Ok((version, seq))
+}
+
+/// Whether nobody asked for it by itself: then a second one of the same files says nothing.
+fn is_automatic(cause: VersionCause) -> bool {
+    match cause {
+        VersionCause::BeforeDeploy
+        | VersionCause::BeforeRestore
+        | VersionCause::BeforeGeneration => true,
+        VersionCause::Saved | VersionCause::Imported => false,
     }
 }
 

@@ -13,7 +13,6 @@ use plimsoll_engine::ports::*;
 use plimsoll_protocol::{ContextFile, ContextFileKind, manifest_hash};
 use std::{
     collections::{BTreeMap, HashMap},
-    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -202,6 +201,9 @@ impl FakeSources {
     }
     fn files(&self, folder: &Path) -> PortResult<BTreeMap<String, String>> {
         let folders = self.0.lock().unwrap();
+        if folder.is_dir() {
+            return Ok(really(folder, folder));
+        }
         folders.get(folder).cloned().ok_or_else(|| {
             PortError::new(
                 "source_missing",
@@ -211,10 +213,28 @@ impl FakeSources {
     }
 }
 
+/// The files of a folder that is on the disk.
+fn really(root: &Path, folder: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(really(root, &path));
+        } else {
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            files.insert(name, std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    files
+}
+
 pub fn digest(text: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    format!("{:016x}", hasher.finish()).repeat(4)
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 #[async_trait]

@@ -18,5 +18,6 @@ mod provisioning;
 mod resuming;
 mod secrets;
 mod tour;
+mod versions;
 mod watching;
 mod world;

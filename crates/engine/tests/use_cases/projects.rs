@@ -89,6 +89,7 @@ async fn a_saved_configuration_is_used_again_and_own_variables_win() {
         service_id: spot.service,
         reference: None,
         configuration_id: Some(configuration),
+        version: None,
     };
     world
         .succeed(engine.plan_deploy(request).await.unwrap())

@@ -174,6 +174,7 @@ impl World {
                 service_id: spot.service,
                 reference: None,
                 configuration_id: None,
+                version: None,
             })
             .await
     }

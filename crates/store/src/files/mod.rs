@@ -8,6 +8,7 @@
 mod archive;
 mod check;
 mod difference;
+mod ignored;
 mod ignores;
 mod index;
 mod keeping;
@@ -21,6 +22,7 @@ mod seen;
 pub use archive::{Imported, MOST_ENTRIES};
 pub use check::{Check, Hurt};
 pub use difference::Difference;
+pub use ignored::check_patterns;
 pub use ignores::{Ignores, is_never_saved, momentary_name};
 pub use prune::Pruned;
 pub use restore::Restored;

@@ -3,10 +3,14 @@
 //! Only what differs from the state that was just saved is touched, and a file that was changed
 //! since is left alone: nothing that is not saved is ever overwritten.
 
-use super::{Files, difference, failed, read::Reading};
+use super::{
+    Files, difference, failed,
+    read::{Reading, joined},
+};
 use crate::{Result, StoreError};
 use plimsoll_domain::content::{ContentHash, Node, refused_by_windows};
 use std::{
+    collections::HashMap,
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
@@ -53,11 +57,84 @@ impl Files {
             let mut found = Vec::new();
             let (before, after) = (present.map(folder), folder(wanted));
             difference::compare(&reading, "", before.as_ref(), Some(&after), &mut found)?;
-            let restore = Restore { workspace, reading };
+            let restore = Restore {
+                workspace,
+                reading,
+                lasting: true,
+            };
             restore.run(found.into_iter().filter(|found| {
                 only.as_deref()
                     .is_none_or(|only| is_within(&found.path, only))
             }))
+        })
+        .await
+    }
+}
+
+impl Files {
+    /// Writes a saved state into a folder that is empty. What was written is a copy that can be
+    /// made again, so nothing is flushed to the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Unrestored`] with what this system cannot hold.
+    pub async fn unpack(&self, tree: ContentHash, to: &Path) -> Result<()> {
+        let _guard = self.beside_others().await?;
+        let reading = Reading::new(self, Handle::current());
+        let to = to.to_owned();
+        super::blocking(move || {
+            let mut found = Vec::new();
+            let wanted = Node::Folder {
+                tree,
+                files: 0,
+                bytes: 0,
+            };
+            difference::compare(&reading, "", None, Some(&wanted), &mut found)?;
+            let restore = Restore {
+                workspace: to,
+                reading,
+                lasting: false,
+            };
+            let restored = restore.run(found.into_iter())?;
+            if restored.left.is_empty() {
+                return Ok(());
+            }
+            Err(StoreError::Unrestored {
+                files: restored.left,
+            })
+        })
+        .await
+    }
+}
+
+impl Files {
+    /// Whether a folder has the files of a saved state and no others, by their names and sizes.
+    pub async fn holds(&self, tree: ContentHash, folder: &Path) -> Result<bool> {
+        let reading = Reading::new(self, Handle::current());
+        let folder = folder.to_owned();
+        super::blocking(move || {
+            let mut wanted = HashMap::new();
+            reading.walk(tree, "", &mut |path, node| {
+                if let Node::File { size, .. } = node {
+                    wanted.insert(path.to_owned(), *size);
+                }
+                Ok(())
+            })?;
+            let mut same = true;
+            let mut folders = vec![(folder, String::new())];
+            while let Some((folder, below)) = folders.pop() {
+                let broken = || failed("list", &folder);
+                for entry in fs::read_dir(&folder).map_err(broken())? {
+                    let entry = entry.map_err(broken())?;
+                    let metadata = entry.metadata().map_err(broken())?;
+                    let path = joined(&below, &entry.file_name().to_string_lossy());
+                    if metadata.is_dir() {
+                        folders.push((entry.path(), path));
+                    } else if metadata.is_file() {
+                        same &= wanted.remove(&path) == Some(metadata.len());
+                    }
+                }
+            }
+            Ok(same && wanted.is_empty())
         })
         .await
     }
@@ -73,6 +150,8 @@ fn is_within(path: &str, only: &str) -> bool {
 struct Restore {
     workspace: PathBuf,
     reading: Reading,
+    /// Whether what is written has to outlast a power cut.
+    lasting: bool,
 }
 
 impl Restore {
@@ -221,6 +300,8 @@ impl Restore {
             .map_err(|error| Left::Broken(failed("create", folder)(error)))?;
         match node {
             Node::Folder { .. } => {
+                // A file that became a folder; the state before holds it.
+                let _ = fs::remove_file(path);
                 fs::create_dir_all(path).map_err(|error| Left::Alone(error.to_string()))?;
                 return Ok(());
             }
@@ -246,7 +327,10 @@ impl Restore {
                         if *executable {
                             make_executable(file).map_err(broken)?;
                         }
-                        file.sync_data().map_err(broken)
+                        if self.lasting {
+                            file.sync_data().map_err(broken)?;
+                        }
+                        Ok(())
                     })
                     .and_then(|()| fs::rename(&beside, path).map_err(broken));
                 if written.is_err() {

@@ -8,7 +8,7 @@ use super::{
     seen::{SeenFolder, Stat},
 };
 use crate::{Result, StoreError};
-use ignore::{DirEntry, WalkBuilder, WalkState};
+use ignore::{DirEntry, WalkBuilder, WalkState, gitignore::Gitignore};
 use plimsoll_domain::{
     Timestamp,
     content::{self, ContentHash, Entry, Node},
@@ -58,7 +58,7 @@ pub struct Saved {
 
 impl Files {
     /// Saves the files of a workspace as they are. What `.gitignore` and `.plimsollignore` name is
-    /// left out, as are `.git` and our own folder.
+    /// left out, as is what the patterns `ignored` match, `.git` and our own folder.
     ///
     /// # Errors
     /// [`StoreError::WorkspaceGone`] when the folder is not there; [`StoreError::Unsaved`] with
@@ -67,9 +67,11 @@ impl Files {
     pub async fn save(
         &self,
         workspace: &Path,
+        ignored: &[String],
         now: Timestamp,
         progress: &Arc<Progress>,
     ) -> Result<Saved> {
+        let ignored = super::ignored::rules(workspace, ignored)?;
         let guard = self.beside_others().await?;
         let workspace = workspace.to_owned();
         let (files, progress) = (self.clone(), Arc::clone(progress));
@@ -87,6 +89,7 @@ impl Files {
             let save = Save {
                 keeping: Keeping::new(&files, runtime, now, seen.is_empty())?,
                 workspace,
+                ignored,
                 seen,
                 progress,
                 refused: Mutex::default(),
@@ -100,6 +103,7 @@ impl Files {
 
 struct Save {
     workspace: PathBuf,
+    ignored: Gitignore,
     seen: HashMap<String, SeenFolder>,
     keeping: Keeping,
     progress: Arc<Progress>,
@@ -150,7 +154,7 @@ impl Save {
     }
 
     fn walk(&self) {
-        let walker = walker(&self.workspace).build_parallel();
+        let walker = walker(&self.workspace, self.ignored.clone()).build_parallel();
         walker.run(|| {
             let mut gathered = Gathered {
                 save: self,
@@ -394,7 +398,7 @@ impl Drop for Gathered<'_> {
 }
 
 /// A walk over what belongs to a version of a workspace.
-pub(super) fn walker(workspace: &Path) -> WalkBuilder {
+pub(super) fn walker(workspace: &Path, ignored: Gitignore) -> WalkBuilder {
     let mut walker = WalkBuilder::new(workspace);
     walker
         .hidden(false)
@@ -408,9 +412,10 @@ pub(super) fn walker(workspace: &Path) -> WalkBuilder {
                 .min(8),
         )
         .add_custom_ignore_filename(IGNORE_FILE)
-        .filter_entry(|entry| {
+        .filter_entry(move |entry| {
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
             let never = entry.file_name().to_str().is_some_and(is_never_saved);
-            entry.depth() == 0 || !never
+            entry.depth() == 0 || !(never || ignored.matched(entry.path(), is_folder).is_ignore())
         });
     walker
 }

@@ -50,7 +50,7 @@ nouns! {
         Text created_at
     };
     PROJECTS = Project, ProjectId, "projects" {
-        Text name, Text active_version_id, Text created_at
+        Text name, Text active_version_id, Json settings, Text created_at
     };
     ENVIRONMENTS = Environment, EnvironmentId, "environments" {
         Text project_id, Text name, Json server_ids, Text created_at

@@ -60,6 +60,7 @@ pub(crate) fn project(number: u32) -> Project {
         id: nth!(ProjectId, number),
         name: Name::parse(&format!("project-{number}")).unwrap(),
         active_version_id: None,
+        settings: Default::default(),
         created_at: at(number),
     }
 }

@@ -19,7 +19,7 @@ pub fn settings() -> Vec<Field> {
     all.extend(
         build()
             .into_iter()
-            .map(|field| field.when("source", &["folder", "git"])),
+            .map(|field| field.when("source", &["folder", "git", "version"])),
     );
     all
 }
@@ -37,6 +37,11 @@ fn source() -> Vec<Field> {
                     "Checked out when it is deployed.",
                 ),
                 ("image", "An image", "Built already, in a registry."),
+                (
+                    "version",
+                    "A version of this project",
+                    "As it was saved, whatever its folder holds now.",
+                ),
             ]),
         )
         .required(),
@@ -44,6 +49,10 @@ fn source() -> Vec<Field> {
             .help("The folder with the code, and a Dockerfile if it has one.")
             .required()
             .when("source", &["folder"]),
+        Field::new("source.version", "Version", FieldKind::whole(1, None))
+            .help("Its number, as the project's Versions screen shows it.")
+            .required()
+            .when("source", &["version"]),
         Field::new("source.url", "Repository", FieldKind::Text)
             .help("Without a login: the token for a private one is kept in the keychain.")
             .example("https://github.com/acme/shop.git")
@@ -68,10 +77,10 @@ fn source() -> Vec<Field> {
             .help("The hash, whole or its first 7 digits and more.")
             .required()
             .when("source.reference", &["commit"]),
-        Field::new("source.folder", "Folder in the repository", FieldKind::Text)
+        Field::new("source.folder", "Folder inside it", FieldKind::Text)
             .help("Empty for its root.")
             .example("apps/web")
-            .when("source", &["git"]),
+            .when("source", &["git", "version"]),
         Field::new("source.image", "Image", FieldKind::Text)
             .example("ghcr.io/acme/web:1.2")
             .required()

@@ -122,6 +122,10 @@ fn source(reader: &mut Reader) -> Option<Source> {
         "image" => Source::Image {
             reference: reader.text("source.image").to_owned(),
         },
+        "version" => Source::Version {
+            number: reader.number("source.version")?,
+            folder: reader.raw("source.folder").to_owned(),
+        },
         _ => return None,
     };
     let field = match &source {
@@ -131,7 +135,10 @@ fn source(reader: &mut Reader) -> Option<Source> {
             GitReference::Commit(_) => "source.commit",
             GitReference::Branch(_) | GitReference::Default => "source.branch",
         },
-        Source::Git { folder, .. } if !is_inside(folder) => "source.folder",
+        Source::Git { folder, .. } | Source::Version { folder, .. } if !is_inside(folder) => {
+            "source.folder"
+        }
+        Source::Version { .. } => "source.version",
         Source::Git { .. } => "source.url",
     };
     let checked = source.check();
@@ -328,6 +335,11 @@ fn write_source(values: &mut Values, source: &Source) {
         Source::Image { reference } => {
             values.set("source", "image");
             values.set("source.image", reference.clone());
+        }
+        Source::Version { number, folder } => {
+            values.set("source", "version");
+            values.set("source.version", number.to_string());
+            values.set("source.folder", folder.clone());
         }
     }
 }

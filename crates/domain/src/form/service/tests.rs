@@ -123,6 +123,7 @@ fn source() -> impl Strategy<Value = Source> {
                 folder,
             }),
         "[a-z][a-z0-9./:@-]{0,20}".prop_map(|reference| Source::Image { reference }),
+        (1_u32.., "[ a-zé/]{0,9}").prop_map(|(number, folder)| Source::Version { number, folder }),
     ]
     .prop_filter("only what the engine takes", |source| {
         source.check().is_ok()

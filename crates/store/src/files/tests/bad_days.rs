@@ -56,12 +56,30 @@ async fn a_second_save_reads_only_what_was_touched_and_grows_by_that() {
     let progress = Arc::new(Progress::default());
     let saved = desk
         .files
-        .save(desk.workspace.path(), now(), &progress)
+        .save(desk.workspace.path(), &[], now(), &progress)
         .await
         .unwrap();
     assert_eq!(progress.files.load(Ordering::Relaxed), 300);
     assert_eq!(progress.bytes_read.load(Ordering::Relaxed), 7);
     assert!(saved.added_bytes < 6_000, "{}", saved.added_bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_folder_comes_back_where_a_file_took_its_place() {
+    let desk = Desk::new().await;
+    let place = desk.workspace.path();
+    fs::create_dir(place.join("later")).unwrap();
+    let first = desk.save().await;
+    fs::remove_dir(place.join("later")).unwrap();
+    desk.write("later", b"a file for once");
+    let second = desk.save().await;
+    let restored = desk
+        .files
+        .restore(place, Some(second.root), first.root, None)
+        .await
+        .unwrap();
+    assert_eq!(restored.left, Vec::<String>::new());
+    assert!(place.join("later").is_dir());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +129,7 @@ async fn a_folder_that_vanished_is_told_and_nothing_is_saved() {
     let gone = desk.workspace.path().join("unplugged");
     let error = desk
         .files
-        .save(&gone, now(), &Arc::new(Progress::default()))
+        .save(&gone, &[], now(), &Arc::new(Progress::default()))
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::WorkspaceGone { .. }), "{error}");
@@ -127,7 +145,7 @@ async fn a_name_that_is_no_unicode_is_named_and_nothing_is_saved() {
     let progress = Arc::new(Progress::default());
     let error = desk
         .files
-        .save(desk.workspace.path(), now(), &progress)
+        .save(desk.workspace.path(), &[], now(), &progress)
         .await
         .unwrap_err();
     assert!(error.to_string().contains("no Unicode"), "{error}");

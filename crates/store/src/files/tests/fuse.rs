@@ -42,7 +42,7 @@ async fn is_killed_at_the_moment_that_its_parent_names() {
     } else {
         let workspace = place.join("workspace");
         let saved = files
-            .save(&workspace, now(), &Arc::new(Progress::default()))
+            .save(&workspace, &[], now(), &Arc::new(Progress::default()))
             .await
             .unwrap();
         fs::write(place.join("saved"), saved.root.to_string()).unwrap();
@@ -84,7 +84,7 @@ async fn grown(moment: i64) -> (tempfile::TempDir, ContentHash, Model) {
     fs::write(workspace.join("a/first"), noise(1, 5_000)).unwrap();
     fs::write(workspace.join("large"), noise(2, 3_000_000)).unwrap();
     let first = files
-        .save(&workspace, now(), &Arc::new(Progress::default()))
+        .save(&workspace, &[], now(), &Arc::new(Progress::default()))
         .await
         .unwrap();
     let model = content_of(&files, first.root).await;
@@ -108,7 +108,7 @@ async fn a_kill_at_any_write_of_a_save_leaves_every_saved_version_readable() {
         // The next save works, and what was left behind goes with the next pruning.
         let workspace = place.path().join("workspace");
         let again = files
-            .save(&workspace, now(), &Arc::new(Progress::default()))
+            .save(&workspace, &[], now(), &Arc::new(Progress::default()))
             .await
             .unwrap();
         let (root, now) = (again.root, content_of(&files, again.root).await);
@@ -142,7 +142,7 @@ async fn a_kill_at_any_write_of_a_pruning_leaves_what_is_kept_readable() {
         let kept = {
             let files = Files::open(&place.path().join("store")).await.unwrap();
             files
-                .save(&workspace, now(), &Arc::new(Progress::default()))
+                .save(&workspace, &[], now(), &Arc::new(Progress::default()))
                 .await
                 .unwrap()
                 .root

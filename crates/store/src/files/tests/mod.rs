@@ -47,7 +47,12 @@ impl Desk {
 
     async fn save(&self) -> Saved {
         self.files
-            .save(self.workspace.path(), now(), &Arc::new(Progress::default()))
+            .save(
+                self.workspace.path(),
+                &[],
+                now(),
+                &Arc::new(Progress::default()),
+            )
             .await
             .unwrap()
     }
