@@ -19,4 +19,5 @@ pub mod snapshot;
 pub mod terminal;
 pub mod update;
 pub mod variable;
+pub mod version;
 pub mod window;

@@ -20,6 +20,20 @@ pub async fn project_create(
     Ok(created.map_err(CommandError::of_name)?.into())
 }
 
+/// Gives a project other settings, from their form.
+#[tauri::command]
+#[specta::specta]
+pub async fn project_set_settings(
+    desk: State<'_, Desk>,
+    project_id: ProjectId,
+    values: ValuesView,
+) -> Result<ReceiptView, CommandError> {
+    let settings = form::project::read_settings(&values.into())?;
+    let engine = desk.engine().await?;
+    let set = engine.set_project_settings(project_id.into(), settings);
+    Ok(set.await.map_err(CommandError::of_pattern)?.into())
+}
+
 /// Deletes a project without environments.
 #[tauri::command]
 #[specta::specta]

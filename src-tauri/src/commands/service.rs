@@ -85,6 +85,7 @@ pub async fn service_plan_deploy(
         service_id: service_id.into(),
         reference: None,
         configuration_id: configuration_id.map(Into::into),
+        version: None,
     };
     Ok(desk.engine().await?.plan_deploy(request).await?.into())
 }

@@ -86,6 +86,8 @@ pub struct DeploymentRowView {
     pub number: Option<u32>,
     /// The release's commit, where there is one.
     pub commit: Option<String>,
+    /// The version of the project's files that the release came from, by its number.
+    pub version: Option<u32>,
     /// Whether it serves now.
     pub serves: bool,
 }
@@ -100,6 +102,7 @@ impl From<DeploymentRow> for DeploymentRowView {
             service: row.service.to_string(),
             number: row.number,
             commit: row.commit,
+            version: row.version.map(|version| version.number),
             serves: row.serves,
         }
     }

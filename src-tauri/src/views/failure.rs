@@ -74,10 +74,18 @@ impl CommandError {
 
     /// An error of something that is named, beside the name when that is what it is about.
     pub fn of_name(error: EngineError) -> Self {
-        let field = if error.code() == "name_taken" {
-            "name"
-        } else {
-            ""
+        let field = match error.code() {
+            "name_taken" | "store_name_taken" | "invalid_name" => "name",
+            _ => "",
+        };
+        Self::from(error).about(field)
+    }
+
+    /// An error of a project's settings, beside the patterns when that is what it is about.
+    pub fn of_pattern(error: EngineError) -> Self {
+        let field = match error.code() {
+            "invalid_pattern" => "ignore",
+            _ => "",
         };
         Self::from(error).about(field)
     }

@@ -12,6 +12,8 @@ mirror! {
     FormKindView of FormKind {
         /// A new project.
         Project,
+        /// How a project's files and versions are treated.
+        ProjectSettings,
         /// A new environment.
         Environment,
         /// The servers of an environment.
@@ -270,6 +272,13 @@ mod tests {
         let spec = plimsoll_domain::service::ServiceSpec::default();
         let forms = BTreeMap::from([
             ("project", opened(form::project::form(), Values::default())),
+            (
+                "project_settings",
+                opened(
+                    form::project::settings_form(),
+                    form::project::settings_written(&Default::default()),
+                ),
+            ),
             (
                 "service",
                 opened(form::service::form(), form::service::blank()),

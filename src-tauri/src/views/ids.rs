@@ -28,4 +28,5 @@ macro_rules! ids {
 ids! {
     CertificateId, ConfigurationId, DeploymentId, DomainId, EnvironmentId, JobId, PlanId,
     ProjectId, ProviderAccountId, ReleaseId, ServerId, ServiceId, SnapshotId, SshKeyId, VariableId,
+    VersionId,
 }

@@ -24,6 +24,7 @@ mod snapshot;
 mod terminal;
 mod update;
 mod variable;
+mod version;
 
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
 pub use data::{DataLocationView, RestoredView, SavedView};
@@ -58,6 +59,10 @@ pub use snapshot::{BaseSnapshotView, SnapshotView};
 pub use terminal::{ScreenBytes, ScreenSizeView, TerminalEndView};
 pub use update::{FoundUpdateView, UpdateView};
 pub use variable::{ConfigurationView, ImportedVariableView, ImportedView, VariableView};
+pub use version::{
+    CheckedView, PrunableView, RepairedView, RestoredVersionView, VersionDifferenceView,
+    VersionEntryView, VersionFileView, VersionView,
+};
 
 use plimsoll_engine::Receipt;
 use serde::{Deserialize, Serialize};

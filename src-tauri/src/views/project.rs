@@ -1,6 +1,6 @@
 //! Projects, their environments and services.
 
-use super::{EnvironmentId, ProjectId, ServerId, ServiceId};
+use super::{EnvironmentId, ProjectId, ServerId, ServiceId, VersionId};
 use plimsoll_domain::{
     project::{Environment, Project, Service},
     source::{GitReference, Source},
@@ -15,6 +15,8 @@ pub struct ProjectView {
     pub id: ProjectId,
     /// Unique among projects.
     pub name: String,
+    /// The version of its files that it works on; none means its folder as it is.
+    pub active_version_id: Option<VersionId>,
     /// When it was created, RFC 3339.
     pub created_at: String,
 }
@@ -24,6 +26,7 @@ impl From<Project> for ProjectView {
         Self {
             id: project.id.into(),
             name: project.name.to_string(),
+            active_version_id: project.active_version_id.map(Into::into),
             created_at: project.created_at.to_string(),
         }
     }
@@ -64,7 +67,7 @@ pub struct ServiceView {
     pub name: String,
     /// Where its code comes from, in a line.
     pub source: String,
-    /// Which kind of source: `folder`, `git` or `image`.
+    /// Which kind of source: `folder`, `git`, `image` or `version`.
     pub source_kind: String,
     /// The port on which it listens; none for a worker.
     pub port: Option<u16>,
@@ -83,6 +86,7 @@ impl From<Service> for ServiceView {
                 },
             ),
             Source::Image { reference } => ("image", reference),
+            version @ Source::Version { .. } => ("version", version.to_string()),
         };
         Self {
             id: service.id.into(),

@@ -1,7 +1,12 @@
 //! Releases: an image with the settings and variables it ran with. Secrets by name only.
 
-use super::{BeforeAfterView, DeploymentId, EnvironmentId, ReleaseId, ServiceId, mirror::mirror};
-use plimsoll_domain::release::{Release, VariableValue};
+use super::{
+    BeforeAfterView, DeploymentId, EnvironmentId, ReleaseId, ServiceId, VersionId, mirror::mirror,
+};
+use plimsoll_domain::{
+    release::{Release, VariableValue},
+    source::SavedAs,
+};
 use plimsoll_engine::{Comparison, Difference, ReleaseRow};
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -33,10 +38,33 @@ pub struct ReleaseView {
     pub image_reference: Option<String>,
     /// The stack for which the Dockerfile was generated.
     pub generated_for: Option<String>,
+    /// The version of the project's files that it came from, where it came from them.
+    pub version: Option<SavedAsView>,
     /// Its variables, without values.
     pub variables: Vec<VariableNameView>,
     /// When it was made, RFC 3339.
     pub created_at: String,
+}
+
+/// A version as a release remembers it.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct SavedAsView {
+    /// The version; it may have been let go since.
+    pub id: VersionId,
+    /// Its number within the project.
+    pub number: u32,
+    /// The hash of everything in it.
+    pub root: String,
+}
+
+impl From<SavedAs> for SavedAsView {
+    fn from(saved: SavedAs) -> Self {
+        Self {
+            id: saved.id.into(),
+            number: saved.number,
+            root: saved.root.to_string(),
+        }
+    }
 }
 
 /// A variable without its value.
@@ -63,6 +91,7 @@ impl From<Release> for ReleaseView {
             content_hash: release.provenance.content_hash,
             image_reference: release.provenance.image_reference,
             generated_for: release.provenance.generated_for,
+            version: release.provenance.version.map(Into::into),
             variables: release
                 .variables
                 .into_iter()

@@ -3,7 +3,7 @@
 use super::{
     AccountView, BaseSnapshotView, CertificateView, ConfigurationView, DeploymentView, DomainView,
     EnvironmentView, JobView, KeyView, ProjectView, ReleaseView, ServerView, ServiceView,
-    VariableView,
+    VariableView, VersionView,
 };
 use plimsoll_engine::{AnyRow, ChangedRow};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ pub enum RowView {
     Deployment(Option<DeploymentView>),
     /// A release.
     Release(Option<ReleaseView>),
+    /// A version of a project's files.
+    Version(Option<VersionView>),
 }
 
 impl RowView {
@@ -81,6 +83,7 @@ impl RowView {
             AnyRow::Job(job) => Self::Job(Some(job.into())),
             AnyRow::Deployment(deployment) => Self::Deployment(Some(deployment.into())),
             AnyRow::Release(release) => Self::Release(Some(release.into())),
+            AnyRow::Version(version) => Self::Version(Some(version.into())),
         }
     }
 
@@ -100,6 +103,7 @@ impl RowView {
             "jobs" => Self::Job(None),
             "deployments" => Self::Deployment(None),
             "releases" => Self::Release(None),
+            "versions" => Self::Version(None),
             _ => return None,
         })
     }

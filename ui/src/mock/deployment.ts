@@ -56,6 +56,7 @@ function row(n: number): DeploymentRowView {
 		service: NAMES[which] ?? '',
 		number: done ? Math.floor(n / 4) + 1 : null,
 		commit: done && which !== 3 ? hash(n) : null,
+		version: done && which === 3 ? 240 - (n % 40) : null,
 		serves: n >= MANY - 5 && n < MANY - 1
 	};
 }
@@ -98,6 +99,11 @@ const release = (n: number): ReleaseView => ({
 	image_bytes: 48_300_000 + n * 1_000,
 	source: 'https://github.com/acme/shop.git (main)',
 	commit: hash(n),
+	version: {
+		id: `0193b7d4-0000-7000-8000-${String(239).padStart(12, '0')}`,
+		number: 239,
+		root: hash(239)
+	},
 	content_hash: hash(n + 7),
 	image_reference: null,
 	generated_for: 'node',

@@ -31,8 +31,13 @@ const staging = '0193a5c2-0000-7000-8000-00000000e002';
 const of = { api: id('c0002'), worker: id('c0003'), cache: id('c0004'), site: id('c0005') };
 
 const projects: ProjectView[] = [
-	{ id: shop, name: 'shop', created_at: '2026-09-02T09:00:00.000Z' },
-	{ id: blog, name: 'blog', created_at: '2026-11-18T17:20:00.000Z' }
+	{
+		id: shop,
+		name: 'shop',
+		active_version_id: '0193b7d4-0000-7000-8000-000000000240',
+		created_at: '2026-09-02T09:00:00.000Z'
+	},
+	{ id: blog, name: 'blog', active_version_id: null, created_at: '2026-11-18T17:20:00.000Z' }
 ];
 
 const environments: EnvironmentView[] = [
@@ -109,6 +114,7 @@ const release = (tail: string, service_id: string, number: number): ReleaseView 
 	content_hash: null,
 	image_reference: null,
 	generated_for: 'node',
+	version: null,
 	variables: [],
 	created_at: minutesAgo(120)
 });

@@ -156,6 +156,45 @@ export const screens: Screen[] = [
 		states: ['full'],
 		ask: 'draft=yes'
 	},
+	{
+		name: 'versions',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions',
+		states: ['full', 'empty', 'loading', 'error']
+	},
+	{
+		name: 'versions-text',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions?path=src/prices.ts',
+		states: ['full']
+	},
+	{
+		name: 'versions-picture',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions?path=public/logo.png',
+		states: ['full']
+	},
+	{
+		name: 'versions-files',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions?version=231&tab=files&path=README.md',
+		states: ['full']
+	},
+	{
+		name: 'versions-save-refused',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions',
+		states: ['full'],
+		ask: 'save=refused',
+		then: [{ click: 'Save a version' }, { click: 'Save' }]
+	},
+	{
+		name: 'versions-restore',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions?version=231',
+		states: ['full'],
+		then: [{ click: 'Restore…' }]
+	},
+	{
+		name: 'versions-deploy',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions?version=231',
+		states: ['full'],
+		then: [{ click: 'Deploy…' }]
+	},
 	{ name: 'servers', path: '/servers', states: ['full', 'empty', 'loading', 'error'] },
 	{
 		name: 'servers-provision',

@@ -41,6 +41,8 @@ export const commands = {
 	projectCreate: (values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_create", { values })),
 	/**  Deletes a project without environments. */
 	projectDelete: (projectId: ProjectId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_delete", { projectId })),
+	/**  Gives a project other settings, from their form. */
+	projectSetSettings: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_set_settings", { projectId, values })),
 	/**  Creates an environment from its form. */
 	environmentCreate: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("environment_create", { projectId, values })),
 	/**  Gives an environment other servers, from its form. */
@@ -82,6 +84,38 @@ export const commands = {
 	configurationSave: (name: string, environmentId: EnvironmentId, serviceId: ServiceId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("configuration_save", { name, environmentId, serviceId })),
 	/**  Deletes a saved configuration. */
 	configurationDelete: (configurationId: ConfigurationId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("configuration_delete", { configurationId })),
+	/**  The versions of a project, newest first. */
+	versionList: (projectId: ProjectId) => typedError<VersionView[], CommandError>(__TAURI_INVOKE("version_list", { projectId })),
+	/**  Saves a project's files as they are. */
+	versionSave: (projectId: ProjectId, message: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("version_save", { projectId, message })),
+	/**  The entries of a folder of a version. */
+	versionEntries: (versionId: VersionId, path: string) => typedError<VersionEntryView[], CommandError>(__TAURI_INVOKE("version_entries", { versionId, path })),
+	/**  A file of a version. */
+	versionFile: (versionId: VersionId, path: string) => typedError<VersionFileView, CommandError>(__TAURI_INVOKE("version_file", { versionId, path })),
+	/**  What differs between two versions; without the first, between nothing and the second. */
+	versionCompare: (before: VersionId | null, after: VersionId) => typedError<VersionDifferenceView[], CommandError>(__TAURI_INVOKE("version_compare", { before, after })),
+	/**  Puts a version back, or one file or folder of it. What is there is saved first. */
+	versionRestore: (versionId: VersionId, path: string | null) => typedError<RestoredVersionView, CommandError>(__TAURI_INVOKE("version_restore", { versionId, path })),
+	/**  Marks a version as the active one of its project. */
+	versionActivate: (versionId: VersionId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("version_activate", { versionId })),
+	/**  Gives a version a name; an empty one takes it away. */
+	versionName: (versionId: VersionId, name: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("version_name", { versionId, name })),
+	/**  Pins a version, so that it stays when others are pruned, or lets it loose. */
+	versionPin: (versionId: VersionId, pinned: boolean) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("version_pin", { versionId, pinned })),
+	/**  What a rule would let go of a project's versions. */
+	versionPrunable: (projectId: ProjectId, last: number, days: number) => typedError<PrunableView, CommandError>(__TAURI_INVOKE("version_prunable", { projectId, last, days })),
+	/**  Lets go what a rule says. */
+	versionPrune: (projectId: ProjectId, last: number, days: number) => typedError<PrunableView, CommandError>(__TAURI_INVOKE("version_prune", { projectId, last, days })),
+	/**  Writes a version as a zip archive. */
+	versionExport: (versionId: VersionId, path: string) => typedError<null, CommandError>(__TAURI_INVOKE("version_export", { versionId, path })),
+	/**  Takes a zip archive in as a version. */
+	versionImport: (projectId: ProjectId, path: string, message: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("version_import", { projectId, path, message })),
+	/**  Proves that every version of every project can be read; with `read_data` by reading every byte. */
+	versionCheck: (readData: boolean) => typedError<CheckedView, CommandError>(__TAURI_INVOKE("version_check", { readData })),
+	/**  Keeps again what the projects' folders still have of what is damaged. */
+	versionRepair: () => typedError<RepairedView, CommandError>(__TAURI_INVOKE("version_repair")),
+	/**  Plans a release of a service from a version of its project's files. */
+	versionPlanDeploy: (environmentId: EnvironmentId, serviceId: ServiceId, number: number) => typedError<PlanView, CommandError>(__TAURI_INVOKE("version_plan_deploy", { environmentId, serviceId, number })),
 	/**  Opens a form about something: an id of what it changes or of what a new one will belong to. */
 	formOpen: (kind: FormKindView, about: string) => typedError<OpenFormView, CommandError>(__TAURI_INVOKE("form_open", { kind, about })),
 	/**  Everything that is wrong with what was typed. */
@@ -264,6 +298,10 @@ export const commands = {
 	settingsLoad: () => typedError<SettingsView, CommandError>(__TAURI_INVOKE("settings_load")),
 	/**  Keeps preferences. */
 	settingsSave: (settings: SettingsView) => typedError<null, CommandError>(__TAURI_INVOKE("settings_save", { settings })),
+	/**  Writes the settings of this device and of every project to a file. */
+	settingsExport: (path: string) => typedError<null, CommandError>(__TAURI_INVOKE("settings_export", { path })),
+	/**  Takes over the settings of a file; answers the projects that are not here. */
+	settingsImport: (path: string) => typedError<string[], CommandError>(__TAURI_INVOKE("settings_import", { path })),
 };
 
 /** Events */
@@ -364,6 +402,18 @@ export type Changes = {
 	seq: number,
 	/**  The rows that changed. */
 	rows: Row[],
+};
+
+/**  What a check found. */
+export type CheckedView = {
+	/**  Packs that were looked at. */
+	packs: number,
+	/**  Pieces of content whose bytes were proved; 0 where only the index was looked at. */
+	proved: number,
+	/**  Packs that are missing or damaged. */
+	damaged_packs: string[],
+	/**  Versions of which not everything can be read. */
+	hurt: HurtVersionView[],
 };
 
 /**  Something to choose. */
@@ -535,6 +585,8 @@ export type DeploymentRowView = {
 	number: number | null,
 	/**  The release's commit, where there is one. */
 	commit: string | null,
+	/**  The version of the project's files that the release came from, by its number. */
+	version: number | null,
 	/**  Whether it serves now. */
 	serves: boolean,
 };
@@ -792,6 +844,8 @@ export type FirewallView = {
 export type FormKindView = 
 /**  A new project. */
 "project" | 
+/**  How a project's files and versions are treated. */
+"project_settings" | 
 /**  A new environment. */
 "environment" | 
 /**  The servers of an environment. */
@@ -852,6 +906,14 @@ export type HostKeyView = {
 	fingerprint: string,
 	/**  The public key that has to be among the server's authorized keys. */
 	login_key: string,
+};
+
+/**  A version of which not everything can be read. */
+export type HurtVersionView = {
+	/**  The version. */
+	version: VersionView,
+	/**  The paths that cannot be read. */
+	paths: string[],
 };
 
 /**  What an import would change. */
@@ -1122,6 +1184,27 @@ export type MovesView = {
 	can_retry: boolean,
 };
 
+/**  What stands under a name. */
+export type NodeView = 
+/**  A file. */
+{ kind: "file"; 
+/**  Its bytes. */
+bytes: number; 
+/**  The hash of its content. */
+hash: string; 
+/**  Whether it may be run. */
+executable: boolean } | 
+/**  A symbolic link. */
+{ kind: "link"; 
+/**  Where it points. */
+target: string } | 
+/**  A folder. */
+{ kind: "folder"; 
+/**  Files in it and below. */
+files: number; 
+/**  Bytes of all of them. */
+bytes: number };
+
 /**  Something that people have to be told until they put it away. */
 export type NoticeView = {
 	/**  Tells it from others. */
@@ -1229,6 +1312,8 @@ export type ProjectView = {
 	id: ProjectId,
 	/**  Unique among projects. */
 	name: string,
+	/**  The version of its files that it works on; none means its folder as it is. */
+	active_version_id: VersionId | null,
 	/**  When it was created, RFC 3339. */
 	created_at: string,
 };
@@ -1241,6 +1326,16 @@ export type ProviderView =
 "digitalocean" | 
 /**  Answers for names. */
 "cloudflare";
+
+/**  What a pruning lets go. */
+export type PrunableView = {
+	/**  The versions, newest first. */
+	versions: VersionView[],
+	/**  Bytes that nothing needs afterwards. */
+	waste_bytes: number,
+	/**  Bytes that were given back to the disk now. */
+	freed_bytes: number,
+};
 
 /**  What a clean-up frees, or has freed. */
 export type PrunedView = {
@@ -1297,10 +1392,32 @@ export type ReleaseView = {
 	image_reference: string | null,
 	/**  The stack for which the Dockerfile was generated. */
 	generated_for: string | null,
+	/**  The version of the project's files that it came from, where it came from them. */
+	version: SavedAsView | null,
 	/**  Its variables, without values. */
 	variables: VariableNameView[],
 	/**  When it was made, RFC 3339. */
 	created_at: string,
+};
+
+/**  What a repair did. */
+export type RepairedView = {
+	/**  Damaged pieces of content that were struck out. */
+	struck: number,
+	/**  What is still hurt. */
+	left: CheckedView,
+};
+
+/**  What a restore did. */
+export type RestoredVersionView = {
+	/**  The version that holds what was there before. */
+	before: VersionView,
+	/**  Files and links that were written. */
+	written: number,
+	/**  Files and links that were removed. */
+	removed: number,
+	/**  What was left alone, each with its reason. */
+	left: string[],
 };
 
 /**  What a restore did. */
@@ -1346,7 +1463,9 @@ export type RowView =
 /**  A deployment. */
 { noun: "deployment"; now?: DeploymentView | null } | 
 /**  A release. */
-{ noun: "release"; now?: ReleaseView | null };
+{ noun: "release"; now?: ReleaseView | null } | 
+/**  A version of a project's files. */
+{ noun: "version"; now?: VersionView | null };
 
 /**  A job that runs now. */
 export type RunningJob = {
@@ -1393,6 +1512,16 @@ export type SampleView =
 "mistaken" | 
 /**  Somebody wrote in them. */
 "edited";
+
+/**  A version as a release remembers it. */
+export type SavedAsView = {
+	/**  The version; it may have been let go since. */
+	id: VersionId,
+	/**  Its number within the project. */
+	number: number,
+	/**  The hash of everything in it. */
+	root: string,
+};
 
 /**  A file that was written. */
 export type SavedView = {
@@ -1515,7 +1644,7 @@ export type ServiceView = {
 	name: string,
 	/**  Where its code comes from, in a line. */
 	source: string,
-	/**  Which kind of source: `folder`, `git` or `image`. */
+	/**  Which kind of source: `folder`, `git`, `image` or `version`. */
 	source_kind: string,
 	/**  The port on which it listens; none for a worker. */
 	port: number | null,
@@ -1528,6 +1657,17 @@ export type SettingsView = {
 	/**  How much may move. */
 	motion: MotionView,
 };
+
+/**  Content as a page can show it. */
+export type ShownContentView = 
+/**  Text. */
+{ as: "text"; content: string } | 
+/**  A picture as a `data:` URL. */
+{ as: "picture"; content: string } | 
+/**  Nothing that people read. */
+{ as: "binary" } | 
+/**  More than is shown. */
+{ as: "too_large" };
 
 /**  A condition on another field. */
 export type ShownWhenView = {
@@ -1792,6 +1932,77 @@ export type VariableView = {
 	secret: boolean,
 	/**  When it was last set, RFC 3339. */
 	updated_at: string,
+};
+
+/**  Why a version was saved. */
+export type VersionCauseView = 
+/**  Somebody saved it. */
+"saved" | 
+/**  By itself, before a deployment from the project's folder. */
+"before_deploy" | 
+/**  By itself, before another version was restored. */
+"before_restore" | 
+/**  By itself, before files were generated. */
+"before_generation" | 
+/**  It came in as an archive. */
+"imported";
+
+/**  A file or link that differs between two versions. */
+export type VersionDifferenceView = {
+	/**  Its path, relative, with slashes. */
+	path: string,
+	/**  How it was; none when it was not there. */
+	before: NodeView | null,
+	/**  How it is; none when it is gone. */
+	after: NodeView | null,
+};
+
+/**  An entry of a folder of a version. */
+export type VersionEntryView = {
+	/**  Its name. */
+	name: string,
+	/**  What it is. */
+	node: NodeView,
+};
+
+/**  A file of a version, as far as it can be looked at. */
+export type VersionFileView = {
+	/**  What it is. */
+	node: NodeView,
+	/**  Its content. */
+	shown: ShownContentView,
+};
+
+export type VersionId = string;
+
+/**  A saved state of a project's files. */
+export type VersionView = {
+	/**  Id. */
+	id: VersionId,
+	/**  The project. */
+	project_id: ProjectId,
+	/**  Counts up from 1 within the project. */
+	number: number,
+	/**  The hash of everything in it. */
+	root: string,
+	/**  What its author says about it. */
+	message: string,
+	/**  Why it was saved. */
+	cause: VersionCauseView,
+	/**  A name that somebody gave it. */
+	name: string | null,
+	/**  Whether it stays when others are pruned. */
+	pinned: boolean,
+	/**  Who saved it. */
+	author: string,
+	/**  Files in it. */
+	files: number,
+	/**  Bytes of all of them. */
+	bytes: number,
+	/**  Bytes by which the store grew when it was saved. */
+	added_bytes: number,
+	/**  When it was saved, RFC 3339. */
+	created_at: string,
 };
 
 /**  The job that another one waits for. */

@@ -1,5 +1,5 @@
 import { refusedFrom, type CommandError, type PlanView } from '$ipc';
-import { place } from '$models/place.svelte';
+import { place } from './place.svelte';
 
 /** One thing that is being done, and why it was refused. */
 export class Act {

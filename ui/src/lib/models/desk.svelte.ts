@@ -15,6 +15,7 @@ import { place } from './place.svelte';
 import { jobs } from './job.svelte';
 import { configurations, environments, projects, services, variables } from './project.svelte';
 import { baseSnapshots, servers } from './server.svelte';
+import { versions } from './version.svelte';
 
 type Phase = DeskStateView['state'];
 
@@ -154,6 +155,9 @@ class Desk {
 					break;
 				case 'base_snapshot':
 					baseSnapshots.apply(id, row.now);
+					break;
+				case 'version':
+					versions.apply(id, row.now);
 					break;
 				case 'certificate':
 					certificates.apply(id, row.now);

@@ -11,7 +11,12 @@ const holding = (some: Partial<DeskView>): DeskView =>
 		get: (view, name) => (name in view ? Reflect.get(view, name) : [])
 	});
 
-const project = (name: string) => ({ id: name, name, created_at: '2026-11-21T09:00:00.000Z' });
+const project = (name: string) => ({
+	id: name,
+	name,
+	active_version_id: null,
+	created_at: '2026-11-21T09:00:00.000Z'
+});
 
 afterEach(() => clearMocks());
 
