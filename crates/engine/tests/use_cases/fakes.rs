@@ -201,10 +201,9 @@ impl FakeSources {
     }
     fn files(&self, folder: &Path) -> PortResult<BTreeMap<String, String>> {
         let folders = self.0.lock().unwrap();
-        if folder.is_dir() {
-            return Ok(really(folder, folder));
-        }
-        folders.get(folder).cloned().ok_or_else(|| {
+        let faked = folders.get(folder).cloned();
+        let found = faked.or_else(|| folder.is_dir().then(|| really(folder, folder)));
+        found.ok_or_else(|| {
             PortError::new(
                 "source_missing",
                 format!("There is no {}.", folder.display()),

@@ -5,7 +5,7 @@ use super::{
     Files, Guard, failed,
     keeping::{Broken, Keeping, Kept},
     read::Reading,
-    save::totals,
+    trees::totals,
 };
 use crate::{Result, StoreError};
 use plimsoll_domain::{

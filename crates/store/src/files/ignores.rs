@@ -189,7 +189,7 @@ mod tests {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();
         }
-        let walked: BTreeSet<String> = super::super::save::walker(root, Gitignore::empty())
+        let walked: BTreeSet<String> = super::super::save::walker(root)
             .build()
             .map(|entry| entry.unwrap())
             .filter(|entry| entry.depth() > 0)

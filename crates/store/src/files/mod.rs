@@ -18,6 +18,7 @@ mod read;
 mod restore;
 mod save;
 mod seen;
+mod trees;
 
 pub use archive::{Imported, MOST_ENTRIES};
 pub use check::{Check, Hurt};

@@ -3,18 +3,18 @@
 use super::{
     Files, Guard, IGNORE_FILE,
     ignores::is_never_saved,
-    index::Seen,
     keeping::{Broken, Keeping, Kept},
     seen::{SeenFolder, Stat},
+    trees,
 };
 use crate::{Result, StoreError};
 use ignore::{DirEntry, WalkBuilder, WalkState, gitignore::Gitignore};
 use plimsoll_domain::{
     Timestamp,
-    content::{self, ContentHash, Entry, Node},
+    content::{ContentHash, Node},
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::HashMap,
     fs::{self, File, Metadata},
     io::{self, BufReader},
     path::{Path, PathBuf},
@@ -77,17 +77,12 @@ impl Files {
         let (files, progress) = (self.clone(), Arc::clone(progress));
         let runtime = Handle::current();
         super::blocking(move || {
-            if !workspace.is_dir() {
-                return Err(StoreError::WorkspaceGone { path: workspace });
-            }
+            let there = Stat::of(&place(&workspace)?).inode;
             let key = workspace.to_string_lossy().into_owned();
             let seen = runtime.block_on(files.index.folders(&key))?;
-            let seen: HashMap<String, SeenFolder> = seen
-                .into_iter()
-                .filter_map(|(path, body)| Some((path, SeenFolder::read(&body)?)))
-                .collect();
             let save = Save {
                 keeping: Keeping::new(&files, runtime, now, seen.is_empty())?,
+                place: there,
                 workspace,
                 ignored,
                 seen,
@@ -103,8 +98,11 @@ impl Files {
 
 struct Save {
     workspace: PathBuf,
+    /// Which folder that is.
+    place: u64,
     ignored: Gitignore,
-    seen: HashMap<String, SeenFolder>,
+    /// What was last seen of each folder, as it lies in the cache.
+    seen: HashMap<String, Vec<u8>>,
     keeping: Keeping,
     progress: Arc<Progress>,
     refused: Mutex<Refused>,
@@ -117,11 +115,11 @@ struct Refused {
     broken: Option<StoreError>,
 }
 
-struct Found {
+pub(super) struct Found {
     /// Relative, with slashes.
-    path: String,
-    node: Node,
-    stat: Stat,
+    pub(super) path: String,
+    pub(super) node: Node,
+    pub(super) stat: Stat,
 }
 
 impl Save {
@@ -130,6 +128,10 @@ impl Save {
         self.walk();
         if self.progress.cancelled.load(Ordering::Relaxed) {
             return Err(StoreError::Cancelled);
+        }
+        // A disk that was unplugged takes its files along one by one, and leaves an empty folder.
+        if Stat::of(&place(&self.workspace)?).inode != self.place {
+            return Err(self.gone());
         }
         let refused = std::mem::take(&mut *lock(&self.refused));
         if let Some(error) = refused.broken {
@@ -141,7 +143,7 @@ impl Save {
             });
         }
         let found = std::mem::take(&mut *lock(&self.found));
-        let trees = self.trees(found, began, &key)?;
+        let trees = trees::put_together(&self.keeping, &self.seen, found, began, key)?;
         let grew = self.keeping.finish(Some(&trees.seen))?;
         tracing::debug!(packs = %files.packs.display(), grew, "files were saved");
         Ok(Saved {
@@ -153,15 +155,29 @@ impl Save {
         })
     }
 
+    fn gone(&self) -> StoreError {
+        StoreError::WorkspaceGone {
+            path: self.workspace.clone(),
+        }
+    }
+
     fn walk(&self) {
-        let walker = walker(&self.workspace, self.ignored.clone()).build_parallel();
+        let walker = walker(&self.workspace).build_parallel();
         walker.run(|| {
             let mut gathered = Gathered {
                 save: self,
                 found: Vec::new(),
+                last: self.recall(""),
             };
             Box::new(move |entry| gathered.visit(entry))
         });
+    }
+
+    /// What was last seen of a folder.
+    fn recall(&self, folder: &str) -> (String, Option<SeenFolder>) {
+        let body = self.seen.get(folder);
+        let seen = body.and_then(|body| SeenFolder::read(body));
+        (folder.to_owned(), seen)
     }
 
     fn refuse(&self, path: &Path, why: &str) {
@@ -173,7 +189,7 @@ impl Save {
     }
 
     /// One entry of the walk as a node.
-    fn look(&self, entry: &DirEntry, path: &str) -> Option<(Node, Stat)> {
+    fn look(&self, entry: &DirEntry, seen: Option<&SeenFolder>) -> Option<(Node, Stat)> {
         let metadata = match entry.path().symlink_metadata() {
             Ok(metadata) => metadata,
             // It was deleted between the listing and now: then it is no part of this state.
@@ -216,9 +232,11 @@ impl Save {
         }
         self.progress.files.fetch_add(1, Ordering::Relaxed);
         let stat = Stat::of(&metadata);
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let seen = self.seen.get(folder);
-        if let Some(same) = seen.and_then(|seen| seen.same(name, stat, metadata.len())) {
+        let name = entry.file_name().to_str();
+        let same = seen
+            .zip(name)
+            .and_then(|(seen, name)| seen.same(name, stat, metadata.len()));
+        if let Some(same) = same {
             return Some((with_mode(same.node.clone(), &metadata), stat));
         }
         self.read(entry.path(), &metadata)
@@ -268,100 +286,14 @@ impl Save {
         self.refuse(path, "it changes all the time while it is read");
         None
     }
-
-    /// Folders from the deepest up to the root.
-    fn trees(&self, found: Vec<Found>, began: i64, key: &str) -> Result<Trees> {
-        let mut folders: BTreeMap<(std::cmp::Reverse<usize>, String), Vec<(Entry, Stat)>> =
-            BTreeMap::new();
-        let depth = |path: &str| match path {
-            "" => 0,
-            path => 1 + path.matches('/').count(),
-        };
-        let place = |path: &str| (std::cmp::Reverse(depth(path)), path.to_owned());
-        folders.insert(place(""), Vec::new());
-        for Found { path, node, stat } in found {
-            if matches!(node, Node::Folder { .. }) {
-                folders.entry(place(&path)).or_default();
-                continue;
-            }
-            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            let entry = Entry {
-                name: name.to_owned(),
-                node,
-            };
-            folders
-                .entry(place(folder))
-                .or_default()
-                .push((entry, stat));
-        }
-        let mut seen = Seen {
-            workspace: key.to_owned(),
-            folders: Vec::new(),
-            gone: Vec::new(),
-        };
-        let here: HashSet<String> = folders.keys().map(|(_, path)| path.clone()).collect();
-        seen.gone = self
-            .seen
-            .keys()
-            .filter(|path| !here.contains(*path))
-            .cloned()
-            .collect();
-        loop {
-            let Some(((_, path), mut named)) = folders.pop_first() else {
-                return Err(StoreError::WorkspaceGone {
-                    path: self.workspace.clone(),
-                });
-            };
-            named.sort_by(|a, b| a.0.name.as_bytes().cmp(b.0.name.as_bytes()));
-            let (mut entries, stats): (Vec<Entry>, Vec<Stat>) = named.into_iter().unzip();
-            let bytes = content::encode(&mut entries);
-            let before = self.seen.get(&path);
-            let tree = match before {
-                Some(before) if before.tree == bytes => ContentHash::of(&bytes),
-                _ => self.keeping.keep(&bytes)?,
-            };
-            let body = SeenFolder::write(&bytes, &stats, began);
-            if before.is_none_or(|before| before.body != body) {
-                seen.folders.push((path.clone(), body));
-            }
-            let (files, size) = totals(&entries);
-            if path.is_empty() {
-                return Ok(Trees {
-                    root: tree,
-                    files,
-                    bytes: size,
-                    seen,
-                });
-            }
-            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            let node = Node::Folder {
-                tree,
-                files,
-                bytes: size,
-            };
-            let entry = Entry {
-                name: name.to_owned(),
-                node,
-            };
-            folders
-                .entry(place(parent))
-                .or_default()
-                .push((entry, Stat::default()));
-        }
-    }
-}
-
-struct Trees {
-    root: ContentHash,
-    files: u64,
-    bytes: u64,
-    seen: Seen,
 }
 
 /// What one thread of the walk found; handed over when the thread is done.
 struct Gathered<'a> {
     save: &'a Save,
     found: Vec<Found>,
+    /// The folder that was looked into last: its files mostly come one after the other.
+    last: (String, Option<SeenFolder>),
 }
 
 impl Gathered<'_> {
@@ -380,11 +312,19 @@ impl Gathered<'_> {
         if entry.depth() == 0 {
             return WalkState::Continue;
         }
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        if save.ignored.matched(entry.path(), is_folder).is_ignore() {
+            return WalkState::Skip;
+        }
         let Some(path) = relative(&save.workspace, entry.path()) else {
             save.refuse(entry.path(), "its name is no Unicode");
             return WalkState::Continue;
         };
-        if let Some((node, stat)) = save.look(&entry, &path) {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if self.last.0 != folder {
+            self.last = save.recall(folder);
+        }
+        if let Some((node, stat)) = save.look(&entry, self.last.1.as_ref()) {
             self.found.push(Found { path, node, stat });
         }
         WalkState::Continue
@@ -398,7 +338,7 @@ impl Drop for Gathered<'_> {
 }
 
 /// A walk over what belongs to a version of a workspace.
-pub(super) fn walker(workspace: &Path, ignored: Gitignore) -> WalkBuilder {
+pub(super) fn walker(workspace: &Path) -> WalkBuilder {
     let mut walker = WalkBuilder::new(workspace);
     walker
         .hidden(false)
@@ -412,32 +352,27 @@ pub(super) fn walker(workspace: &Path, ignored: Gitignore) -> WalkBuilder {
                 .min(8),
         )
         .add_custom_ignore_filename(IGNORE_FILE)
-        .filter_entry(move |entry| {
-            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        .filter_entry(|entry| {
             let never = entry.file_name().to_str().is_some_and(is_never_saved);
-            entry.depth() == 0 || !(never || ignored.matched(entry.path(), is_folder).is_ignore())
+            entry.depth() == 0 || !never
         });
     walker
+}
+
+/// What the disk says about the workspace's own folder.
+fn place(workspace: &Path) -> Result<Metadata> {
+    match workspace.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(metadata),
+        Ok(_) | Err(_) => Err(StoreError::WorkspaceGone {
+            path: workspace.to_owned(),
+        }),
+    }
 }
 
 fn relative(workspace: &Path, path: &Path) -> Option<String> {
     let parts = path.strip_prefix(workspace).ok()?.components();
     let parts: Option<Vec<&str>> = parts.map(|part| part.as_os_str().to_str()).collect();
     Some(parts?.join("/"))
-}
-
-pub(super) fn totals(entries: &[Entry]) -> (u64, u64) {
-    entries
-        .iter()
-        .fold((0, 0), |(files, bytes), entry| match &entry.node {
-            Node::File { size, .. } => (files + 1, bytes + size),
-            Node::Link { .. } => (files, bytes),
-            Node::Folder {
-                files: below,
-                bytes: size,
-                ..
-            } => (files + below, bytes + size),
-        })
 }
 
 fn with_mode(node: Node, metadata: &Metadata) -> Node {

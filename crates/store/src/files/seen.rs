@@ -57,10 +57,6 @@ const TICK: i64 = 2_000_000_000;
 /// A folder as it was seen.
 #[derive(Debug, Default)]
 pub(super) struct SeenFolder {
-    /// All of it, as it lies in the cache.
-    pub(super) body: Vec<u8>,
-    /// Its tree's bytes.
-    pub(super) tree: Vec<u8>,
     /// By name.
     entries: Vec<(Entry, Stat)>,
 }
@@ -68,9 +64,8 @@ pub(super) struct SeenFolder {
 impl SeenFolder {
     /// Reads a cached body; what cannot be read was not seen.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
-        let (length, rest) = body.split_at_checked(4)?;
-        let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
-        let (tree, stats) = rest.split_at_checked(length)?;
+        let tree = Self::tree_in(body)?;
+        let stats = body.get(4 + tree.len()..)?;
         let entries = content::decode(tree).ok()?;
         let (stats, left) = stats.as_chunks::<24>();
         if !left.is_empty() || stats.len() != entries.len() {
@@ -87,10 +82,15 @@ impl SeenFolder {
         let entries = entries.into_iter().zip(stats);
         let entries = entries.map(|(entry, stat)| Some((entry, stat?)));
         Some(Self {
-            body: body.to_vec(),
-            tree: tree.to_vec(),
             entries: entries.collect::<Option<_>>()?,
         })
+    }
+
+    /// The tree's bytes in a cached body.
+    pub(super) fn tree_in(body: &[u8]) -> Option<&[u8]> {
+        let (length, rest) = body.split_at_checked(4)?;
+        let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+        rest.get(..length)
     }
 
     /// The body for the cache. A file that was touched at the moment of seeing is not trusted.

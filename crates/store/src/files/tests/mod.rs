@@ -3,6 +3,7 @@
 mod archive;
 mod bad_days;
 pub(super) mod fuse;
+mod hard_days;
 mod property;
 
 use super::{Files, Progress, Saved};

@@ -1,0 +1,298 @@
+//! Files that change, cannot be read or vanish while they are saved; disks that are full; archives
+//! of other systems.
+
+use super::{Desk, now};
+use crate::{
+    StoreError,
+    files::{Files, Progress, pack::pack_path, packs_in},
+};
+use plimsoll_domain::content::Node;
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_while_it_is_read_is_saved_whole_or_named() {
+    let desk = Desk::new().await;
+    desk.write("steady", b"as it is");
+    let path = desk.workspace.path().join("busy");
+    let state = |round: u8| vec![round; 300_000];
+    fs::write(&path, state(0)).unwrap();
+    let ended = Arc::new(AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let (path, ended) = (path.clone(), ended.clone());
+        move || {
+            for round in (0..=255u8).cycle() {
+                fs::write(&path, state(round)).unwrap();
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+    });
+    for _ in 0..6 {
+        let saving = desk
+            .files
+            .save(desk.workspace.path(), &[], now(), &Arc::default());
+        match saving.await {
+            Ok(saved) => {
+                let node = desk.files.find(saved.root, "busy").await.unwrap().unwrap();
+                let Node::File { size, .. } = node else {
+                    panic!("{node:?}");
+                };
+                assert_eq!(
+                    desk.files.content(node, size).await.unwrap().len() as u64,
+                    size
+                );
+            }
+            Err(StoreError::Unsaved { files }) => {
+                assert_eq!(files, ["busy: it changes all the time while it is read"]);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    ended.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    let saved = desk.save().await;
+    assert_eq!(desk.saved(saved.root).await, desk.on_disk());
+}
+
+/// What a process without privileges does; called by its parent only.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn saves_what_it_may_not_read() {
+    let Some(place) = env::var_os("HARD_DAY").map(PathBuf::from) else {
+        return;
+    };
+    let files = Files::open(&place.join("store")).await.unwrap();
+    let saving = files.save(&place.join("work"), &[], now(), &Arc::default());
+    let error = saving.await.unwrap_err();
+    assert!(matches!(error, StoreError::Unsaved { .. }), "{error}");
+    fs::write(place.join("told"), error.to_string()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_read_is_named_and_nothing_is_saved() {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    let place = tempfile::tempdir().unwrap();
+    let mode = |path: &str, mode| {
+        let path = place.path().join(path);
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    fs::create_dir(place.path().join("work")).unwrap();
+    fs::write(place.path().join("work/mine"), "secret").unwrap();
+    fs::write(place.path().join("work/ours"), "open").unwrap();
+    mode("work/mine", 0o000);
+    mode("work", 0o755);
+    mode("", 0o777);
+    // Nobody may read anything as long as they are root, so root becomes nobody; with a copy of
+    // this program, as the folder that it lies in may be closed to others.
+    let program = place.path().join("program");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    mode("program", 0o755);
+    let mut command = Command::new(&program);
+    let root = fs::read(place.path().join("work/mine")).is_ok();
+    if root {
+        command.uid(65_534).gid(65_534);
+    }
+    let output = command
+        .args([
+            "--exact",
+            "files::tests::hard_days::saves_what_it_may_not_read",
+        ])
+        .current_dir(place.path())
+        .env("HARD_DAY", place.path())
+        .output()
+        .unwrap();
+    let told = fs::read_to_string(place.path().join("told"));
+    let told = told.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout)));
+    assert!(told.contains("mine: ") && !told.contains("ours"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_vanishes_in_the_middle_of_a_save_is_told_and_nothing_is_saved() {
+    let desk = Desk::new().await;
+    for number in 0..400 {
+        desk.write(&format!("part-{}/{number}", number % 20), &[7; 4_000]);
+    }
+    let place = desk.workspace.path().join("..").canonicalize().unwrap();
+    let work = place.join(format!("unplugged-{}", std::process::id()));
+    fs::rename(desk.workspace.path(), &work).unwrap();
+    let progress = Arc::new(Progress::default());
+    let unplug = std::thread::spawn({
+        let (progress, work) = (progress.clone(), work.clone());
+        move || {
+            while progress.files.load(Ordering::Relaxed) < 20 {
+                std::hint::spin_loop();
+            }
+            fs::rename(&work, work.with_extension("away")).unwrap();
+        }
+    });
+    let saved = desk.files.save(&work, &[], now(), &progress).await;
+    unplug.join().unwrap();
+    let away = work.with_extension("away");
+    fs::rename(&away, desk.workspace.path()).unwrap();
+    match saved {
+        Err(StoreError::WorkspaceGone { path }) => assert_eq!(path, work),
+        Err(error) => panic!("{error}"),
+        // It was faster than the one who pulled the plug: then it has everything.
+        Ok(saved) => assert_eq!(saved.files, 400),
+    }
+    let again = desk.save().await;
+    assert_eq!(again.files, 400);
+}
+
+/// What a process on a small disk does; called by its parent only.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn saves_more_than_fits() {
+    let Some(place) = env::var_os("FULL_DISK").map(PathBuf::from) else {
+        return;
+    };
+    let work = place.join("work");
+    let files = Files::open(&place.join("disk/store")).await.unwrap();
+    let first = files
+        .save(&work, &[], now(), &Arc::default())
+        .await
+        .unwrap();
+    let before = super::content_of(&files, first.root).await;
+    let mut noise = vec![0; 12 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    fs::write(work.join("large"), &noise).unwrap();
+    let error = files.save(&work, &[], now(), &Arc::default()).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), "store_disk_full", "{error}");
+    assert_eq!(super::content_of(&files, first.root).await, before);
+    assert!(files.check(&[first.root], true).await.unwrap().is_whole());
+    // With room again it goes on.
+    fs::remove_file(work.join("large")).unwrap();
+    fs::write(work.join("small"), "fits").unwrap();
+    let second = files
+        .save(&work, &[], now(), &Arc::default())
+        .await
+        .unwrap();
+    assert_eq!(second.files, 2);
+    fs::write(place.join("done"), "").unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_save_loses_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    for folder in ["work", "disk"] {
+        fs::create_dir(place.path().join(folder)).unwrap();
+    }
+    fs::write(place.path().join("work/kept"), "before").unwrap();
+    // A disk of 6 MB that only this process and its children see.
+    let script = "mount -t tmpfs -o size=6m tmpfs \"$1\" && exec \"$2\" --exact \"$3\"";
+    let output = Command::new("unshare")
+        .args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ])
+        .arg(place.path().join("disk"))
+        .arg(env::current_exe().unwrap())
+        .arg("files::tests::hard_days::saves_more_than_fits")
+        .env("FULL_DISK", place.path())
+        .output()
+        .unwrap();
+    assert!(
+        place.path().join("done").exists(),
+        "{} {}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_damaged_pack_held_comes_back_from_an_archive() {
+    let desk = Desk::new().await;
+    desk.write("only", b"in this version");
+    let saved = desk.save().await;
+    let zip = desk.store.path().join("out.zip");
+    desk.files.export(saved.root, &zip).await.unwrap();
+    let packs = desk.store.path().join("packs");
+    let name = packs_in(&packs).unwrap().remove(0);
+    let pack = pack_path(&packs, &name);
+    let mut bytes = fs::read(&pack).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    // The first object is the file's content: behind the magic and its header.
+    bytes[8 + 41] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    let roots = [saved.root];
+    drop(saved);
+    assert!(!desk.files.check(&roots, true).await.unwrap().is_whole());
+    desk.files.forget_damaged().await.unwrap();
+    fs::remove_file(desk.workspace.path().join("only")).unwrap();
+    assert!(
+        !desk
+            .files
+            .check(&roots, true)
+            .await
+            .unwrap()
+            .hurt
+            .is_empty()
+    );
+    let imported = desk.files.import(&zip, now()).await.unwrap();
+    assert_eq!(imported.root, roots[0]);
+    assert!(
+        desk.files
+            .check(&roots, true)
+            .await
+            .unwrap()
+            .hurt
+            .is_empty()
+    );
+    let node = desk.files.find(roots[0], "only").await.unwrap().unwrap();
+    assert_eq!(
+        desk.files.content(node, 100).await.unwrap(),
+        b"in this version"
+    );
+}
+
+/// An archive of one empty file, byte by byte as APPNOTE.TXT lays it out.
+fn archive(name: &[u8], flags: u16) -> Vec<u8> {
+    let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+    let [low, high] = flags.to_le_bytes();
+    let shared = [&[20, 0, low, high][..], &[0; 20], &length, &[0, 0]].concat();
+    let local = [b"PK\x03\x04", &shared[..], name].concat();
+    let central = [b"PK\x01\x02\x14\0", &shared[..], &[0; 14], name].concat();
+    let count = [0, 0, 0, 0, 1, 0, 1, 0];
+    let size = u32::try_from(central.len()).unwrap().to_le_bytes();
+    let at = u32::try_from(local.len()).unwrap().to_le_bytes();
+    let end = [b"PK\x05\x06", &count[..], &size, &at, &[0, 0]].concat();
+    [local, central, end].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_another_encoding_is_read_as_what_it_was() {
+    /// Bit 11: the name is UTF-8.
+    const UTF8: u16 = 1 << 11;
+    let desk = Desk::new().await;
+    let zip = desk.store.path().join("in.zip");
+    for (name, flags, wanted) in [
+        // Code page 437, as old programs write it.
+        (&b"caf\x82.txt"[..], 0, "café.txt"),
+        // UTF-8 that does not say so, as many programs write it.
+        ("café.txt".as_bytes(), 0, "café.txt"),
+        ("café.txt".as_bytes(), UTF8, "café.txt"),
+    ] {
+        fs::write(&zip, archive(name, flags)).unwrap();
+        let imported = desk.files.import(&zip, now()).await.unwrap();
+        let found = desk.files.find(imported.root, wanted).await.unwrap();
+        assert!(found.is_some(), "{name:?}");
+    }
+}
