@@ -3,8 +3,10 @@
 mod report;
 mod samples;
 mod statistics;
+mod versions;
 mod window;
 
+pub use versions::{bench as versions, works as versions_work};
 pub use window::bench as window;
 
 use crate::{

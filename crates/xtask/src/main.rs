@@ -23,6 +23,8 @@ cargo xtask test [NAME]   every test, with what it needs
 cargo xtask bench         what we promise about speed, measured and written to BENCHMARKS.md
   --quick                 everything once, to see that the measuring works
   --write                 only the tables, from what was measured last
+cargo xtask bench versions
+                          what saving a large tree takes, beside git and restic
 cargo xtask bench window  what the window takes beside a bare one of the same toolkit
   --quick                 everything once, to see that the measuring works
   --release               with programs that are built as they are shipped
@@ -58,6 +60,7 @@ fn act(arguments: &[String]) -> Done {
         Some(("bench", [quick])) if quick == "--quick" => bench::bench(true),
         Some(("bench", [write])) if write == "--write" => bench::write(),
         Some(("bench", [window, flags @ ..])) if window == "window" => bench::window(flags),
+        Some(("bench", [of, flags @ ..])) if of == "versions" => bench::versions(flags),
         Some(("bundle", [])) => bundle::bundle(false),
         Some(("bundle", [check])) if check == "--check" => bundle::bundle(true),
         Some(("latest", [folder, version, url])) => bundle::latest(Path::new(folder), version, url),

@@ -29,7 +29,10 @@ pub fn test(filter: &[String]) -> Done {
         run_tests(filter, &built, &practice, python, &mut tally)
     })?;
     if whole && tests {
-        stages.time("every benchmark once", || bench::works(&built, &practice))?;
+        stages.time("every benchmark once", || {
+            bench::works(&built, &practice)?;
+            bench::versions_work(true)
+        })?;
     }
     stages.time("wiping the practice cloud", || {
         drop(practice);

@@ -17,7 +17,7 @@ enum Sign {
 use Sign::{File, Library, Program};
 
 /// What the practice cloud and the tests of everything but the window need.
-const PRACTICE: [(&str, Sign); 23] = [
+const PRACTICE: [(&str, Sign); 24] = [
     ("docker.io", Program("dockerd")),
     ("docker-registry", Program("docker-registry")),
     ("iptables", Program("iptables")),
@@ -29,6 +29,7 @@ const PRACTICE: [(&str, Sign); 23] = [
     ("openssh-client", Program("ssh")),
     ("openssh-server", Program("sshd")),
     ("git", Program("git")),
+    ("restic", Program("restic")),
     ("bind9-dnsutils", Program("dig")),
     ("pebble", Program("pebble")),
     ("rsync", Program("rsync")),
