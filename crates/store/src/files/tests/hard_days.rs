@@ -36,10 +36,10 @@ async fn a_file_that_changes_while_it_is_read_is_saved_whole_or_named() {
             }
         }
     });
+    let progress = Arc::default();
     for _ in 0..6 {
-        let saving = desk
-            .files
-            .save(desk.workspace.path(), &[], now(), &Arc::default());
+        let place = desk.workspace.path();
+        let saving = desk.files.save(place, &[], now(), &progress);
         match saving.await {
             Ok(saved) => {
                 let node = desk.files.find(saved.root, "busy").await.unwrap().unwrap();
@@ -71,8 +71,9 @@ async fn saves_what_it_may_not_read() {
         return;
     };
     let files = Files::open(&place.join("store")).await.unwrap();
-    let saving = files.save(&place.join("work"), &[], now(), &Arc::default());
-    let error = saving.await.unwrap_err();
+    let (work, progress) = (place.join("work"), Arc::default());
+    let error = files.save(&work, &[], now(), &progress).await;
+    let error = error.unwrap_err();
     assert!(matches!(error, StoreError::Unsaved { .. }), "{error}");
     fs::write(place.join("told"), error.to_string()).unwrap();
 }
