@@ -268,7 +268,7 @@ async fn what_a_damaged_pack_held_comes_back_from_an_archive() {
 fn archive(name: &[u8], flags: u16) -> Vec<u8> {
     let length = u16::try_from(name.len()).unwrap().to_le_bytes();
     let [low, high] = flags.to_le_bytes();
-    let shared = [&[20, 0, low, high][..], &[0; 20], &length, &[0, 0]].concat();
+    let shared = [&[20, 0, low, high][..], &[0; 18], &length, &[0, 0]].concat();
     let local = [b"PK\x03\x04", &shared[..], name].concat();
     let central = [b"PK\x01\x02\x14\0", &shared[..], &[0; 14], name].concat();
     let count = [0, 0, 0, 0, 1, 0, 1, 0];
