@@ -55,6 +55,7 @@ export function openCompare(options: CompareOptions): {
 			search({ top: true }),
 			keymap.of([...defaultKeymap, ...searchKeymap]),
 			EditorView.contentAttributes.of({
+				tabindex: '0',
 				'aria-label': label,
 				'aria-readonly': 'true',
 				spellcheck: 'false'
