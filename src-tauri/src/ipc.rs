@@ -3,7 +3,7 @@
 use crate::{
     changes::Changes,
     commands,
-    views::{CloseAsked, DeskChanged, Opened},
+    views::{CloseAsked, DeskChanged, Dropping, Opened},
 };
 use tauri::Wry;
 use tauri_specta::{Builder, collect_commands, collect_events};
@@ -28,6 +28,8 @@ pub fn builder() -> Builder<Wry> {
             commands::project::project_create,
             commands::project::project_delete,
             commands::project::project_set_settings,
+            commands::project::project_folder,
+            commands::project::project_set_folder,
             commands::project::environment_create,
             commands::project::environment_set_servers,
             commands::project::environment_delete,
@@ -128,6 +130,22 @@ pub fn builder() -> Builder<Wry> {
             commands::domain::domain_plan_add,
             commands::domain::domain_plan_remove,
             commands::domain::domain_visit,
+            commands::file::file_list,
+            commands::file::file_read,
+            commands::file::file_write,
+            commands::file::file_create,
+            commands::file::file_move,
+            commands::file::file_take_in,
+            commands::file::file_watch,
+            commands::file::file_keep_draft,
+            commands::file::file_forget_draft,
+            commands::file::file_drafts,
+            commands::bin::file_delete,
+            commands::bin::bin_list,
+            commands::bin::bin_restore,
+            commands::bin::bin_empty,
+            commands::search::search_start,
+            commands::search::search_replace,
             commands::file::file_pick,
             commands::file::file_place,
             commands::practice::practice_status,
@@ -148,7 +166,13 @@ pub fn builder() -> Builder<Wry> {
             commands::settings::settings_export,
             commands::settings::settings_import,
         ])
-        .events(collect_events![Changes, CloseAsked, DeskChanged, Opened])
+        .events(collect_events![
+            Changes,
+            CloseAsked,
+            DeskChanged,
+            Dropping,
+            Opened
+        ])
         // Bytes, cents, milliseconds and sequence numbers: all far below 2^53.
         .dangerously_cast_bigints_to_number()
         // One type a view, whichever way it travels: no view leaves a field out.

@@ -5,6 +5,7 @@ mod activity;
 mod changes;
 mod commands;
 mod desk;
+mod drops;
 mod ipc;
 mod links;
 mod locale;
@@ -47,6 +48,7 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
     builder
         .manage(Desk::default())
         .manage(activity::Activity::default())
+        .manage(drops::Drops::default())
         .manage(links::StartPath::default())
         .manage(practice::Practice::default())
         .manage(streams::Streams::default())

@@ -1,6 +1,6 @@
 //! The one window: where it may go, which is nowhere; how it is closed while something runs.
 
-use crate::{activity::Activity, desk::Desk, locale, tray::Tray, views::CloseAsked};
+use crate::{activity::Activity, desk::Desk, drops, locale, tray::Tray, views::CloseAsked};
 use tauri::{
     AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent,
     plugin::{Builder, TauriPlugin},
@@ -27,9 +27,6 @@ pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
         .on_navigation(is_ours)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .devtools(cfg!(debug_assertions))
-        // The pages' own dragging works only without it. A file that is dropped where no page takes
-        // it would be shown instead of the page, which `is_ours` refuses.
-        .disable_drag_drop_handler()
         .general_autofill_enabled(false)
         .build()?;
     Ok(())
@@ -78,12 +75,13 @@ pub fn is_in_front<R: Runtime>(app: &AppHandle<R>) -> bool {
         .is_some_and(|window| window.is_focused().unwrap_or(false))
 }
 
-/// Closing the window while a job runs asks first; the page shows the question.
+/// Closing the window while a job runs asks first; the page shows the question. What is dropped on
+/// it is told to the page.
 pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
-    if let WindowEvent::CloseRequested { api, .. } = event
-        && ask(window.app_handle())
-    {
-        api.prevent_close();
+    match event {
+        WindowEvent::CloseRequested { api, .. } if ask(window.app_handle()) => api.prevent_close(),
+        WindowEvent::DragDrop(event) => drops::on_event(window, event),
+        _ => {}
     }
 }
 

@@ -16,6 +16,7 @@ const table: { pattern: string; page: string; title: string }[] = [
 	{ pattern: '/welcome', page: 'Welcome', title: 'Welcome' },
 	{ pattern: '/projects', page: 'Projects', title: 'Projects' },
 	{ pattern: '/projects/:id', page: 'Services', title: 'Project' },
+	{ pattern: '/projects/:id/files', page: 'Files', title: 'Files' },
 	{ pattern: '/projects/:id/versions', page: 'Versions', title: 'Versions' },
 	{ pattern: '/plans/:id', page: 'Plan', title: 'Plan' },
 	{ pattern: '/jobs/:id', page: 'Job', title: 'Deployment' },

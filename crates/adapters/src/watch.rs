@@ -221,6 +221,10 @@ impl Watch {
             }
         };
         if !wanted {
+            let path = parts.join("/");
+            if matches!(&self.watched, Watched::Below(below) if is_within(below, &path)) {
+                self.ask_again();
+            }
             return;
         }
         if matches!(*name, ".gitignore" | ".plimsollignore" | ".ignore") {
@@ -321,7 +325,12 @@ impl Watch {
             match &self.watched {
                 Watched::Only(folders) => folders.clone(),
                 Watched::Below(below) => {
-                    let mut found = BTreeSet::new();
+                    // Those above it, too: it may be made only later, or again.
+                    let mut found: BTreeSet<String> = below
+                        .match_indices('/')
+                        .map(|(at, _)| below[..at].to_owned())
+                        .chain([String::new()])
+                        .collect();
                     folders_below(&self.root, below, &mut found);
                     found
                 }
@@ -490,6 +499,22 @@ mod tests {
         told(&mut watch, &["new/deep/file"]).await;
         fs::rename(root.join("new/deep/file"), root.join("moved")).unwrap();
         told(&mut watch, &["new/deep/file", "moved"]).await;
+    }
+
+    #[tokio::test]
+    async fn a_part_of_the_folder_may_be_made_after_it_is_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let below = Watched::Below("a/canvas".to_owned());
+        let mut watch = Watcher.watch(root, below).await.unwrap();
+        write(root, "other");
+        fs::create_dir(root.join("a")).unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        fs::create_dir(root.join("a/canvas")).unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        write(root, "a/canvas/index.html");
+        let seen = told(&mut watch, &["a/canvas/index.html"]).await;
+        assert!(!seen.contains("other"), "{seen:?}");
     }
 
     #[tokio::test]

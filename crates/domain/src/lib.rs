@@ -11,6 +11,7 @@ pub mod id;
 pub mod image;
 pub mod job;
 pub mod name;
+pub mod path;
 pub mod plan;
 pub mod project;
 pub mod quote;

@@ -70,9 +70,14 @@ pub use versions::{
     Checked, FileContent, HurtVersion, ProjectDocument, Prunable, Repaired, RestoredVersion,
     SettingsDocument,
 };
+pub use workspace::{Emptied, FileHash, SearchNews, Searching};
 pub use world::{Patience, Ports, Settings};
 
 pub use plimsoll_store::files::{Difference as VersionDifference, Progress as SaveProgress};
+pub use plimsoll_store::workspace::{
+    BinEntry, Content, Draft as FileDraft, EntryKind, FileHits, FileRead, Hit, LineEnding, NewText,
+    Query, Replaced, Restoration, SearchEnd, TakenIn, TreeEntry, Writing, Written,
+};
 pub use plimsoll_store::{
     AuditFilter, AuditReport, Backup, DeploymentFilter, JobFilter, LogLine, Page, Slice,
 };

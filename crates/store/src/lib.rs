@@ -25,6 +25,7 @@ mod nouns;
 mod open;
 mod page;
 mod table;
+pub mod workspace;
 mod write;
 
 pub use audit::{AuditFilter, AuditReport};

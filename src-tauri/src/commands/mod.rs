@@ -1,6 +1,7 @@
 //! One file a noun. A command parses, makes one call and converts.
 
 pub mod account;
+pub mod bin;
 pub mod data;
 pub mod deployment;
 pub mod desk;
@@ -12,6 +13,7 @@ pub mod job;
 pub mod plan;
 pub mod practice;
 pub mod project;
+pub mod search;
 pub mod server;
 pub mod service;
 pub mod settings;

@@ -6,6 +6,7 @@ use crate::{
 };
 use plimsoll_domain::form;
 use plimsoll_engine::RemoveEnvironmentRequest;
+use std::path::PathBuf;
 use tauri::State;
 
 /// Creates a project from its form.
@@ -43,6 +44,36 @@ pub async fn project_delete(
 ) -> Result<ReceiptView, CommandError> {
     let engine = desk.engine().await?;
     Ok(engine.delete_project(project_id.into()).await?.into())
+}
+
+/// The folder of a project's files on this machine; none when it has none.
+#[tauri::command]
+#[specta::specta]
+pub async fn project_folder(
+    desk: State<'_, Desk>,
+    project_id: ProjectId,
+) -> Result<Option<String>, CommandError> {
+    let engine = desk.engine().await?;
+    let folder = engine.project_folder(project_id.into()).await?;
+    Ok(folder.map(|folder| folder.display().to_string()))
+}
+
+/// Adopts a folder as that of a project's files; nothing in it is changed by that. `make` makes it
+/// where it is not there yet.
+#[tauri::command]
+#[specta::specta]
+pub async fn project_set_folder(
+    desk: State<'_, Desk>,
+    project_id: ProjectId,
+    folder: PathBuf,
+    make: bool,
+) -> Result<ReceiptView, CommandError> {
+    let (engine, id) = (desk.engine().await?, project_id.into());
+    let set = match make {
+        true => engine.make_project_folder(id, &folder).await,
+        false => engine.set_project_folder(id, &folder).await,
+    };
+    Ok(set?.into())
 }
 
 /// Creates an environment from its form.

@@ -6,6 +6,7 @@ mod deployment;
 mod desk;
 mod domain;
 mod failure;
+mod file;
 mod form;
 mod health;
 mod ids;
@@ -17,6 +18,7 @@ mod practice;
 mod project;
 mod release;
 mod row;
+mod search;
 mod secret;
 mod server;
 mod settings;
@@ -34,6 +36,10 @@ pub use deployment::{
 pub use desk::DeskView;
 pub use domain::{CertificateView, DomainView, DomainVisitView, ZoneView};
 pub use failure::CommandError;
+pub use file::{
+    BinEntryView, DraftView, Dropping, EmptiedView, FileReadView, FileWritingView, FolderNewsView,
+    NewTextView, RestorationView, TakenInView, TreeEntryView,
+};
 pub use form::{FieldErrorView, FormKindView, OpenFormView, ValuesView};
 pub use health::{HealthView, LiveLineView, LiveLogNews, ServerHealthView};
 pub use ids::*;
@@ -49,6 +55,7 @@ pub use practice::{
 pub use project::{EnvironmentView, ProjectView, ServiceView};
 pub use release::{ComparisonView, ReleaseRowView, ReleaseView};
 pub use row::{Row, RowView};
+pub use search::{FileHashView, QueryView, ReplacedView, SearchNewsView};
 pub use secret::SecretText;
 pub use server::{
     FiguresView, FirewallView, HostKeyView, JournalView, LossesView, MachineView, PrunedView,

@@ -107,6 +107,81 @@ export const screens: Screen[] = [
 		states: ['full']
 	},
 	{
+		name: 'files',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=server.js',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'files-no-folder',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files',
+		states: ['full'],
+		ask: 'file=no-folder'
+	},
+	{
+		name: 'files-nothing-open',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files',
+		states: ['full'],
+		then: [{ click: 'public' }, { click: 'node_modules' }]
+	},
+	{
+		name: 'files-empty-folder',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files',
+		states: ['full'],
+		ask: 'file=none'
+	},
+	{
+		name: 'files-unsaved',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=server.js',
+		states: ['full'],
+		ask: 'file=unsaved',
+		then: [{ click: 'README.md' }, { click: 'server.js , not saved' }]
+	},
+	{
+		name: 'files-conflict',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=server.js',
+		states: ['full'],
+		ask: 'file=conflict'
+	},
+	{
+		name: 'files-removed',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=server.js',
+		states: ['full'],
+		ask: 'file=removed'
+	},
+	{
+		name: 'files-image',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=public/logo.png',
+		states: ['full']
+	},
+	{
+		name: 'files-too-large',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=public/tour.mp4',
+		states: ['full']
+	},
+	{
+		name: 'files-search',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?side=search&file=server.js',
+		states: ['full'],
+		then: [{ press: 'o' }, { press: 'r' }, { press: 'd' }, { click: 'Replace, too' }]
+	},
+	{
+		name: 'files-bin',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?side=bin&file=public/shop.css',
+		states: ['full']
+	},
+	{
+		name: 'files-new',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=Dockerfile',
+		states: ['full'],
+		then: [{ click: 'New file' }]
+	},
+	{
+		name: 'files-find',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/files?file=public/shop.css',
+		states: ['full'],
+		then: [{ click: 'Search in this file' }]
+	},
+	{
 		name: 'service-new',
 		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001',
 		states: ['full'],

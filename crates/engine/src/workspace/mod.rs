@@ -1,3 +1,82 @@
 //! The files of a project in its folder on this machine.
 
+mod bin;
+mod drafts;
+mod files;
+mod search;
 mod watch;
+
+pub use bin::Emptied;
+pub use search::{FileHash, SearchNews, Searching};
+
+use crate::{Engine, Result, error::EngineError, ports::PortError};
+use plimsoll_domain::{
+    ProjectId,
+    path::{FilePath, FolderPath, InvalidPath},
+};
+use plimsoll_store::workspace::{Workspace, WorkspaceError};
+
+/// Where bins and drafts are kept, in the store's folder, one folder a project.
+const ASIDE: &str = "workspaces";
+
+impl Engine {
+    /// Does something with the files of a project, on a thread that may wait.
+    async fn in_workspace<T: Send + 'static>(
+        &self,
+        project: ProjectId,
+        work: impl FnOnce(&Workspace) -> std::result::Result<T, WorkspaceError> + Send + 'static,
+    ) -> Result<T> {
+        let root = self.need_folder(project).await?;
+        let folder = self.world.store.folder();
+        let aside = folder.join(ASIDE).join(project.to_string());
+        let done = tokio::task::spawn_blocking(move || work(&Workspace::open(&root, &aside)?));
+        let done = done.await.map_err(|error| {
+            EngineError::internal("internal", format!("A thread ended: {error}"))
+        })?;
+        Ok(done?)
+    }
+}
+
+fn file(path: &str) -> Result<FilePath> {
+    Ok(FilePath::parse(path)?)
+}
+
+fn folder(path: &str) -> Result<FolderPath> {
+    Ok(FolderPath::parse(path)?)
+}
+
+fn about(project: ProjectId) -> String {
+    format!("project:{project}")
+}
+
+impl From<InvalidPath> for EngineError {
+    fn from(error: InvalidPath) -> Self {
+        EngineError::bad_input("invalid_path", format!("{error}."))
+            .next_step("Type a path in the project's folder, such as src/main.rs.")
+    }
+}
+
+impl From<WorkspaceError> for EngineError {
+    fn from(error: WorkspaceError) -> Self {
+        let (code, message, next) = (error.code(), error.to_string(), error.next_step());
+        let told = match &error {
+            WorkspaceError::Gone { .. }
+            | WorkspaceError::Missing { .. }
+            | WorkspaceError::NotInBin => EngineError::not_found(code, message),
+            WorkspaceError::Outside { .. } | WorkspaceError::ReadOnly { .. } => {
+                EngineError::refused(code, message)
+            }
+            WorkspaceError::NoFolder { .. }
+            | WorkspaceError::NoFile { .. }
+            | WorkspaceError::IntoItself { .. }
+            | WorkspaceError::TooLarge { .. }
+            | WorkspaceError::BadPattern { .. } => EngineError::bad_input(code, message),
+            WorkspaceError::Exists { .. } | WorkspaceError::Stopped => {
+                EngineError::conflict(code, message)
+            }
+            // The system's own answers; who sees them can do something about most.
+            WorkspaceError::System { .. } => PortError::new(code, message).into(),
+        };
+        told.evidence(error.evidence()).next_step(next)
+    }
+}

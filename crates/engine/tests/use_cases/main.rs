@@ -20,4 +20,5 @@ mod secrets;
 mod tour;
 mod versions;
 mod watching;
+mod workspace;
 mod world;

@@ -42,7 +42,6 @@ struct Level {
     plain: Gitignore,
     git: Gitignore,
     exclude: Gitignore,
-    has_git: bool,
 }
 
 impl Ignores {
@@ -83,24 +82,21 @@ impl Ignores {
             return true;
         }
         let path = self.folder.join(name);
-        // Of each kind of file the nearest that says anything counts; of the kinds, ours first.
-        let nearest = |of: fn(&Level) -> &Gitignore, within_git: bool| {
-            for level in self.levels.iter().rev() {
-                let found = of(level).matched(&path, is_folder);
-                if !found.is_none() {
-                    return found.map(|_| ());
-                }
-                // What git ignores ends where a repository begins.
-                if within_git && level.has_git {
-                    break;
-                }
-            }
-            Match::None
+        // Of each kind of file the nearest that says anything counts; of the kinds, ours first. The
+        // walk asks for no repository, so what is above a nested one counts in it, too.
+        let nearest = |of: fn(&Level) -> &Gitignore| {
+            let mut levels = self.levels.iter().rev();
+            levels
+                .find_map(|level| match of(level).matched(&path, is_folder) {
+                    Match::None => None,
+                    found => Some(found.map(|_| ())),
+                })
+                .unwrap_or(Match::None)
         };
-        nearest(|level| &level.own, false)
-            .or(nearest(|level| &level.plain, false))
-            .or(nearest(|level| &level.git, true))
-            .or(nearest(|level| &level.exclude, true))
+        nearest(|level| &level.own)
+            .or(nearest(|level| &level.plain))
+            .or(nearest(|level| &level.git))
+            .or(nearest(|level| &level.exclude))
             .is_ignore()
     }
 }
@@ -121,7 +117,6 @@ impl Level {
             plain: file(".ignore"),
             git: file(".gitignore"),
             exclude: file(".git/info/exclude"),
-            has_git: folder.join(".git").exists(),
         }
     }
 }

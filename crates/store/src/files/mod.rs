@@ -27,6 +27,7 @@ pub use ignored::check_patterns;
 pub use ignores::{Ignores, is_never_saved, momentary_name};
 pub use prune::Pruned;
 pub use restore::Restored;
+pub(crate) use save::walker;
 pub use save::{Progress, Saved};
 
 use crate::{Result, StoreError, lock::Held};

@@ -338,7 +338,7 @@ impl Drop for Gathered<'_> {
 }
 
 /// A walk over what belongs to a version of a workspace.
-pub(super) fn walker(workspace: &Path) -> WalkBuilder {
+pub(crate) fn walker(workspace: &Path) -> WalkBuilder {
     let mut walker = WalkBuilder::new(workspace);
     walker
         .hidden(false)

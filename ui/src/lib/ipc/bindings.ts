@@ -43,6 +43,13 @@ export const commands = {
 	projectDelete: (projectId: ProjectId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_delete", { projectId })),
 	/**  Gives a project other settings, from their form. */
 	projectSetSettings: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_set_settings", { projectId, values })),
+	/**  The folder of a project's files on this machine; none when it has none. */
+	projectFolder: (projectId: ProjectId) => typedError<string | null, CommandError>(__TAURI_INVOKE("project_folder", { projectId })),
+	/**
+	 *  Adopts a folder as that of a project's files; nothing in it is changed by that. `make` makes it
+	 *  where it is not there yet.
+	 */
+	projectSetFolder: (projectId: ProjectId, folder: string, make: boolean) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("project_set_folder", { projectId, folder, make })),
 	/**  Creates an environment from its form. */
 	environmentCreate: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("environment_create", { projectId, values })),
 	/**  Gives an environment other servers, from its form. */
@@ -264,6 +271,50 @@ export const commands = {
 	domainPlanRemove: (domainId: DomainId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("domain_plan_remove", { domainId })),
 	/**  Looks at a name from outside. */
 	domainVisit: (domainId: DomainId, path: string) => typedError<DomainVisitView, CommandError>(__TAURI_INVOKE("domain_visit", { domainId, path })),
+	/**  The entries of one folder of a project; an empty path is the project's folder itself. */
+	fileList: (projectId: ProjectId, path: string) => typedError<TreeEntryView[], CommandError>(__TAURI_INVOKE("file_list", { projectId, path })),
+	/**  A file of a project, as far as it can be shown. */
+	fileRead: (projectId: ProjectId, path: string) => typedError<FileReadView, CommandError>(__TAURI_INVOKE("file_read", { projectId, path })),
+	/**
+	 *  Writes a text over what was read; without a hash, as a new file. What somebody else wrote
+	 *  meanwhile is answered and stays.
+	 */
+	fileWrite: (projectId: ProjectId, path: string, text: NewTextView, seen: string | null) => typedError<FileWritingView, CommandError>(__TAURI_INVOKE("file_write", { projectId, path, text, seen })),
+	/**  Makes an empty file or a folder. Answers why Windows could not keep it, where that is so. */
+	fileCreate: (projectId: ProjectId, path: string, isFolder: boolean) => typedError<string | null, CommandError>(__TAURI_INVOKE("file_create", { projectId, path, isFolder })),
+	/**  Renames or moves a file or a folder. Answers why Windows could not keep it, where that is so. */
+	fileMove: (projectId: ProjectId, from: string, to: string) => typedError<string | null, CommandError>(__TAURI_INVOKE("file_move", { projectId, from, to })),
+	/**
+	 *  Copies what was dropped on the window into a folder of a project. Only what a person dropped
+	 *  can be copied, by the number under which that was told.
+	 */
+	fileTakeIn: (projectId: ProjectId, drop: number, folder: string) => typedError<TakenInView, CommandError>(__TAURI_INVOKE("file_take_in", { projectId, drop, folder })),
+	/**
+	 *  Tells what happens in these folders of a project, until it is stopped by the number that this
+	 *  answers.
+	 */
+	fileWatch: (projectId: ProjectId, folders: string[], channel: Channel<FolderNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("file_watch", { projectId, folders, channel })),
+	/**  Keeps what was typed into a file and not saved. */
+	fileKeepDraft: (projectId: ProjectId, draft: DraftView) => typedError<null, CommandError>(__TAURI_INVOKE("file_keep_draft", { projectId, draft })),
+	/**  Forgets what was typed into a file and not saved. */
+	fileForgetDraft: (projectId: ProjectId, path: string) => typedError<null, CommandError>(__TAURI_INVOKE("file_forget_draft", { projectId, path })),
+	/**  Everything that was typed into the files of a project and not saved. */
+	fileDrafts: (projectId: ProjectId) => typedError<DraftView[], CommandError>(__TAURI_INVOKE("file_drafts", { projectId })),
+	/**  Puts a file or a folder of a project into its bin. */
+	fileDelete: (projectId: ProjectId, path: string) => typedError<BinEntryView, CommandError>(__TAURI_INVOKE("file_delete", { projectId, path })),
+	/**  What is in the bin of a project, newest first. */
+	binList: (projectId: ProjectId) => typedError<BinEntryView[], CommandError>(__TAURI_INVOKE("bin_list", { projectId })),
+	/**  Puts something back from the bin where it was, or beside what is there now. */
+	binRestore: (projectId: ProjectId, id: string) => typedError<RestorationView, CommandError>(__TAURI_INVOKE("bin_restore", { projectId, id })),
+	/**  Removes one thing from the bin for good; without an id, everything. */
+	binEmpty: (projectId: ProjectId, id: string | null) => typedError<EmptiedView, CommandError>(__TAURI_INVOKE("bin_empty", { projectId, id })),
+	/**
+	 *  Searches every text of a project that is not ignored, until it is through or is stopped by the
+	 *  number that this answers. `instead` is what would stand there instead, for a preview.
+	 */
+	searchStart: (projectId: ProjectId, query: QueryView, instead: string | null, channel: Channel<SearchNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("search_start", { projectId, query, instead, channel })),
+	/**  Replaces what a search found in those files that are still as it has seen them. */
+	searchReplace: (projectId: ProjectId, query: QueryView, instead: string, files: FileHashView[]) => typedError<ReplacedView, CommandError>(__TAURI_INVOKE("search_replace", { projectId, query, instead, files })),
 	/**  Lets somebody choose a file that is there; none when they change their mind. */
 	filePick: (title: string) => __TAURI_INVOKE<string | null>("file_pick", { title }),
 	/**  Lets somebody say where a file shall be written; none when they change their mind. */
@@ -309,6 +360,7 @@ export const events = {
 	changes: makeEvent<Changes, Changes>("changes"),
 	closeAsked: makeEvent<CloseAsked, CloseAsked>("close-asked"),
 	deskChanged: makeEvent<DeskChanged, DeskChanged>("desk-changed"),
+	dropping: makeEvent<Dropping, Dropping>("dropping"),
 	opened: makeEvent<Opened, Opened>("opened"),
 };
 
@@ -380,6 +432,22 @@ export type BeforeAfterView = {
 	before: string | null,
 	/**  Afterwards; none when it is removed. */
 	after: string | null,
+};
+
+/**  Something in a bin. */
+export type BinEntryView = {
+	/**  By which it is found again. */
+	id: string,
+	/**  Where it was. */
+	path: string,
+	/**  Whether it is a folder. */
+	is_folder: boolean,
+	/**  Files in it. */
+	files: number,
+	/**  Their bytes. */
+	bytes: number,
+	/**  When it was deleted, RFC 3339. */
+	deleted_at: string,
 };
 
 export type CertificateId = string;
@@ -517,6 +585,31 @@ export type ContainerView = {
 	/**  How many releases can be rolled back to. */
 	kept: number,
 };
+
+/**  What is in a file. */
+export type ContentView = 
+/**  A text. */
+{ kind: "text"; 
+/**  Its lines, each ending in a line feed. */
+text: string; 
+/**  How they end on the disk. */
+ending: LineEndingView; 
+/**  Whether it begins with a byte order mark. */
+has_mark: boolean } | 
+/**  An image that can be shown. */
+{ kind: "image"; 
+/**  As an address of its bytes: `data:image/png;base64,…`. */
+url: string } | 
+/**  Neither. */
+{ kind: "binary" } | 
+/**  More than is shown. */
+{ kind: "too_large"; 
+/**  Whether its beginning is a text. */
+is_text: boolean } | 
+/**  A link, which is not followed. */
+{ kind: "link"; 
+/**  What is written in it. */
+target: string };
 
 /**  Where everything is kept on this machine. */
 export type DataLocationView = {
@@ -735,6 +828,60 @@ export type DomainVisitView = {
 	https: AnswerView,
 };
 
+/**  What was typed into a file and not saved. */
+export type DraftView = {
+	/**  The file. */
+	path: string,
+	/**  The text as it was typed. */
+	text: string,
+	/**  How its lines end on the disk. */
+	ending: LineEndingView,
+	/**  Whether it begins with a byte order mark. */
+	has_mark: boolean,
+	/**  BLAKE3 of what was on the disk when the typing began; none for a file that was not there. */
+	seen: string | null,
+};
+
+/**  Somebody drags files of this machine over the window. Where, in the page's own pixels. */
+export type Dropping = 
+/**  They are held there. */
+{ kind: "over"; 
+/**  From the left. */
+x: number; 
+/**  From the top. */
+y: number } | 
+/**  They were let go there: `file_take_in` copies them by this number. */
+{ kind: "dropped"; 
+/**  From the left. */
+x: number; 
+/**  From the top. */
+y: number; 
+/**  The number. */
+number: number; 
+/**  Their names. */
+names: string[] } | 
+/**  They were taken away again. */
+{ kind: "left" };
+
+/**  What is gone from a bin for good. */
+export type EmptiedView = {
+	/**  How many things. */
+	entries: number,
+	/**  Bytes of all files in them. */
+	bytes: number,
+};
+
+/**  What an entry of a folder is. */
+export type EntryKindView = 
+/**  A folder. */
+"folder" | 
+/**  A file. */
+"file" | 
+/**  A symbolic link, which is not followed. */
+"link" | 
+/**  Something else: a socket, a device, a name that is no Unicode. */
+"other";
+
 export type EnvironmentId = string;
 
 /**  One standing copy of a project. */
@@ -832,6 +979,51 @@ export type FileDifferenceView = {
 	difference: DifferenceView,
 };
 
+/**  A file as a search has seen it. */
+export type FileHashView = {
+	/**  The file. */
+	path: string,
+	/**  BLAKE3 of what was searched. */
+	hash: string,
+};
+
+/**  Where it was found in a file. */
+export type FileHitsView = {
+	/**  The file. */
+	path: string,
+	/**  BLAKE3 of what was searched. */
+	hash: string,
+	/**  The first places. */
+	hits: HitView[],
+	/**  All places in it. */
+	count: number,
+};
+
+/**  A file as it was read. */
+export type FileReadView = {
+	/**  What is in it. */
+	content: ContentView,
+	/**  Bytes on the disk. */
+	bytes: number,
+	/**  BLAKE3 of its bytes, where they were read; who writes gives it back. */
+	hash: string | null,
+	/**  Its owner has said that it is only to be read. */
+	is_readonly: boolean,
+};
+
+/**  What became of a writing. */
+export type FileWritingView = 
+/**  It is on the disk. */
+{ outcome: "done"; 
+/**  BLAKE3 of what is there now. */
+hash: string; 
+/**  Bytes on the disk. */
+bytes: number } | 
+/**  Somebody else changed the file since it was read; nothing was written. */
+{ outcome: "conflict"; 
+/**  What is there now; none when it was removed. */
+on_disk: FileReadView | null };
+
 /**  The firewall before a server at its provider. */
 export type FirewallView = {
 	/**  Its name. */
@@ -839,6 +1031,17 @@ export type FirewallView = {
 	/**  TCP ports open to everybody; the rest is dropped. */
 	open_tcp_ports: number[],
 };
+
+/**  What was seen in watched folders. */
+export type FolderNewsView = 
+/**  At these paths something was made, changed or removed. */
+{ kind: "changed"; 
+/**  Relative to the project's folder. */
+paths: string[] } | 
+/**  Look at everything anew. */
+{ kind: "everything" } | 
+/**  The project's folder is not there any more. */
+{ kind: "gone" };
 
 /**  Every form there is. */
 export type FormKindView = 
@@ -897,6 +1100,24 @@ export type HealthView =
 "unhealthy" | 
 /**  It does not run. */
 "stopped";
+
+/**  A place where it was found. */
+export type HitView = {
+	/**  Its line, from 1. */
+	line: number,
+	/**  Where it begins in the line, in UTF-16 units. */
+	column: number,
+	/**  Its length, in UTF-16 units. */
+	length: number,
+	/**  What stands before it in the line, shortened. */
+	before: string,
+	/**  What was found. */
+	found: string,
+	/**  What would stand there instead, where something shall. */
+	instead: string | null,
+	/**  What stands after it in the line, shortened. */
+	after: string,
+};
 
 /**  A host key as a server showed it, not yet trusted. */
 export type HostKeyView = {
@@ -1069,6 +1290,15 @@ export type KeyView = {
 	created_at: string,
 };
 
+/**  How the lines of a text end on the disk. */
+export type LineEndingView = 
+/**  All in a line feed. */
+"lf" | 
+/**  All in a carriage return and a line feed. */
+"crlf" | 
+/**  Some so and some so: the carriage returns stay in the text. */
+"mixed";
+
 /**  A line of it. */
 export type LiveLineView = {
 	/**  The text; empty for a line that is no longer kept. */
@@ -1182,6 +1412,16 @@ export type MovesView = {
 	can_undo: boolean,
 	/**  The rest can be tried again. */
 	can_retry: boolean,
+};
+
+/**  A text to be written. */
+export type NewTextView = {
+	/**  The text, its lines ending in a line feed. */
+	text: string,
+	/**  How they shall end on the disk. */
+	ending: LineEndingView,
+	/**  Whether it begins with a byte order mark. */
+	has_mark: boolean,
 };
 
 /**  What stands under a name. */
@@ -1345,6 +1585,20 @@ export type PrunedView = {
 	freed_bytes: number,
 };
 
+/**  What is searched for. */
+export type QueryView = {
+	/**  A text, or an expression. */
+	text: string,
+	/**  Whether the text is a regular expression. */
+	is_regex: boolean,
+	/**  Whether capitals count. */
+	match_case: boolean,
+	/**  Whether only whole words count. */
+	whole_word: boolean,
+	/**  Only files whose path fits this, such as `*.css`; empty for all. */
+	only: string,
+};
+
 /**
  *  The answer of every command that writes: what it was about, and the last change that belongs to
  *  it. The change itself comes as every change comes.
@@ -1406,6 +1660,24 @@ export type RepairedView = {
 	struck: number,
 	/**  What is still hurt. */
 	left: CheckedView,
+};
+
+/**  What was replaced. */
+export type ReplacedView = {
+	/**  Files that were written. */
+	files: number,
+	/**  Places in them. */
+	hits: number,
+	/**  Files that were left alone, each with its reason. */
+	left: string[],
+};
+
+/**  What was put back from a bin. */
+export type RestorationView = {
+	/**  Where it is now. */
+	path: string,
+	/**  Where it was; something else is there now when the two differ. */
+	was: string,
 };
 
 /**  What a restore did. */
@@ -1541,6 +1813,23 @@ export type ScreenSizeView = {
 	/**  Height. */
 	rows: number,
 };
+
+/**  What a search tells. */
+export type SearchNewsView = 
+/**  It was found in this file. */
+{ kind: "found"; 
+/**  Where. */
+file: FileHitsView } | 
+/**  That was all. */
+{ kind: "ended"; 
+/**  Files that were searched. */
+files: number; 
+/**  There may be more than was told. */
+is_cut: boolean } | 
+/**  It could not be done. */
+{ kind: "failed"; 
+/**  Why. */
+failure: CommandError };
 
 /**  A secret that somebody typed: it can be read from a page, and is neither printed nor told back. */
 export type SecretText = string;
@@ -1774,6 +2063,18 @@ export type StepView = {
 	finished_at: string | null,
 };
 
+/**  What was copied in. */
+export type TakenInView = {
+	/**  Where it is now. */
+	paths: string[],
+	/**  Files that were copied. */
+	files: number,
+	/**  Their bytes. */
+	bytes: number,
+	/**  What was left out, each with its reason. */
+	left: string[],
+};
+
 /**  How a terminal ended. It is told when the last bytes have been sent, and may overtake them. */
 export type TerminalEndView = {
 	/**  How many bytes were sent in all. */
@@ -1879,6 +2180,22 @@ export type TourView = {
 	domain_id: DomainId | null,
 	/**  The name. */
 	host: string | null,
+};
+
+/**  An entry of a folder of a project. */
+export type TreeEntryView = {
+	/**  Its name. */
+	name: string,
+	/**  What it is. */
+	kind: EntryKindView,
+	/**  What is written in a link; empty for everything else. */
+	target: string,
+	/**  Bytes of a file. */
+	bytes: number,
+	/**  Ignore files leave it out of versions and searches. */
+	is_ignored: boolean,
+	/**  Why Windows could not keep a file of that name. */
+	windows: string | null,
 };
 
 /**  What is known of newer versions. */

@@ -51,6 +51,8 @@ export function openCompare(options: CompareOptions): {
 		extensions: [
 			shown,
 			look,
+			// Half a window is narrow, and both sides stay in step.
+			EditorView.lineWrapping,
 			EditorState.readOnly.of(true),
 			search({ top: true }),
 			keymap.of([...defaultKeymap, ...searchKeymap]),

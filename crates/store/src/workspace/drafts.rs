@@ -1,0 +1,93 @@
+//! What was typed and not saved, kept until it is: a power cut loses a second of typing.
+
+use super::text::LineEnding;
+use super::{MOST_TEXT, Result, Workspace, WorkspaceError, error::failed, make_private};
+use plimsoll_domain::{content::ContentHash, path::FilePath};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::PathBuf,
+};
+
+/// The folder of the drafts, in the place aside.
+const DRAFTS: &str = "drafts";
+
+/// A text that was changed and not saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The file.
+    pub path: FilePath,
+    /// The text as it was typed.
+    pub text: String,
+    /// How its lines end on the disk.
+    pub ending: LineEnding,
+    /// Whether it begins with a byte order mark.
+    pub has_mark: bool,
+    /// What was on the disk when the typing began; `None` for a file that was not there.
+    pub seen: Option<ContentHash>,
+}
+
+impl Workspace {
+    /// Keeps a draft, replacing the one of before.
+    pub fn keep_draft(&self, draft: &Draft) -> Result<()> {
+        if draft.text.len() as u64 > MOST_TEXT {
+            return Err(WorkspaceError::TooLarge { most: MOST_TEXT });
+        }
+        make_private(&self.aside.join(DRAFTS))?;
+        let file = self.draft_file(&draft.path);
+        let fresh = file.with_extension("new");
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options
+            .open(&fresh)
+            .and_then(|mut file| {
+                file.write_all(&serde_json::to_vec(draft)?)?;
+                file.sync_data()
+            })
+            .and_then(|()| fs::rename(&fresh, &file))
+            .map_err(failed("write", &file))
+    }
+
+    /// Forgets the draft of a file; `Ok` when there is none.
+    pub fn forget_draft(&self, path: &FilePath) -> Result<()> {
+        let file = self.draft_file(path);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove", &file)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All drafts, by path.
+    pub fn drafts(&self) -> Result<Vec<Draft>> {
+        let folder = self.aside.join(DRAFTS);
+        let listed = match fs::read_dir(&folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("list", &folder)(error)),
+        };
+        let mut drafts = Vec::new();
+        for file in listed {
+            let file = file.map_err(failed("list", &folder))?.path();
+            if file.extension().is_none_or(|ending| ending != "json") {
+                continue;
+            }
+            let read = fs::read(&file).map_err(failed("read", &file))?;
+            match serde_json::from_slice::<Draft>(&read) {
+                Ok(draft) => drafts.push(draft),
+                Err(error) => tracing::warn!("{} cannot be read: {error}", file.display()),
+            }
+        }
+        drafts.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(drafts)
+    }
+
+    fn draft_file(&self, path: &FilePath) -> PathBuf {
+        let name = ContentHash::of(path.as_str().as_bytes());
+        self.aside.join(DRAFTS).join(format!("{name}.json"))
+    }
+}

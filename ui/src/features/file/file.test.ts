@@ -1,0 +1,187 @@
+import { expect, test, vi } from 'vitest';
+import {
+	Refused,
+	type DraftView,
+	type FileReadView,
+	type NewTextView,
+	type TreeEntryView
+} from '$ipc';
+import { Tab, type Files } from './tab.svelte';
+import { Tree } from './tree.svelte';
+
+/** A disk with one file on it, and what was asked of it. */
+class Disk implements Files {
+	text: string | null = 'one\n';
+	draft: DraftView | null = null;
+	writes: (string | null)[] = [];
+
+	async read(): Promise<FileReadView> {
+		if (this.text === null) throw missing();
+		return {
+			content: { kind: 'text', text: this.text, ending: 'lf', has_mark: false },
+			bytes: this.text.length,
+			hash: `hash of ${this.text}`,
+			is_readonly: false
+		};
+	}
+	async write(_: string, { text }: NewTextView, seen: string | null): ReturnType<Files['write']> {
+		this.writes.push(seen);
+		const now = this.text === null ? null : await this.read();
+		if ((now?.hash ?? null) !== seen) return { outcome: 'conflict', on_disk: now };
+		this.text = text;
+		this.draft = null;
+		return { outcome: 'done', hash: `hash of ${text}`, bytes: text.length };
+	}
+	async keep(draft: DraftView): Promise<void> {
+		this.draft = draft;
+	}
+	async forget(): Promise<void> {
+		this.draft = null;
+	}
+}
+
+const missing = (): Refused =>
+	new Refused({
+		code: 'file_missing',
+		message: '',
+		evidence: [],
+		next_step: '',
+		retryable: false,
+		field: ''
+	});
+
+async function opened(disk: Disk): Promise<Tab> {
+	const tab = new Tab(disk, 'a.txt');
+	await tab.open();
+	return tab;
+}
+
+test('what another program writes shows at once where nothing was typed', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	disk.text = 'two\n';
+	await tab.look();
+	expect(tab.text).toBe('two\n');
+	expect(tab.unsaved).toBe(false);
+	tab.change('three\n');
+	expect(tab.unsaved).toBe(true);
+	expect(await tab.save()).toBe(true);
+	expect(disk.text).toBe('three\n');
+	expect(tab.unsaved).toBe(false);
+});
+
+test('what another program writes over what was typed is shown and overwrites nothing', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	tab.change('mine\n');
+	disk.text = 'theirs\n';
+	await tab.look();
+	expect(tab.conflict?.hash).toBe('hash of theirs\n');
+	expect(await tab.save()).toBe(false);
+	expect(disk.text).toBe('theirs\n');
+	expect(await tab.keepMine()).toBe(true);
+	expect(disk.text).toBe('mine\n');
+	expect(tab.conflict).toBeNull();
+});
+
+test('a save over what nobody saw is a conflict, too, and theirs can be taken', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	tab.change('mine\n');
+	disk.text = 'theirs\n';
+	expect(await tab.save()).toBe(false);
+	await tab.takeTheirs();
+	expect(tab.text).toBe('theirs\n');
+	expect(tab.unsaved).toBe(false);
+	// Keeping one's own meets what came after the difference was shown.
+	tab.change('mine\n');
+	disk.text = 'theirs again\n';
+	await tab.look();
+	disk.text = 'and again\n';
+	expect(await tab.keepMine()).toBe(false);
+	expect(disk.text).toBe('and again\n');
+	expect(tab.conflict?.hash).toBe('hash of and again\n');
+});
+
+test('a file that was removed keeps its text here and can be written anew', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	disk.text = null;
+	await tab.look();
+	expect(tab.gone && tab.unsaved).toBe(true);
+	expect(tab.text).toBe('one\n');
+	expect(await tab.save()).toBe(true);
+	expect(disk.writes).toEqual([null]);
+	expect(disk.text).toBe('one\n');
+	expect(tab.gone).toBe(false);
+});
+
+test('what was typed is kept after a pause and forgotten when it is taken back', async () => {
+	vi.useFakeTimers();
+	const disk = new Disk();
+	const tab = await opened(disk);
+	tab.change('typed');
+	expect(disk.draft).toBeNull();
+	await vi.advanceTimersByTimeAsync(1_000);
+	expect(disk.draft).toMatchObject({ path: 'a.txt', text: 'typed', seen: 'hash of one\n' });
+	const draft = disk.draft;
+	if (!draft) throw new Error('it was kept');
+	const again = new Tab(disk, 'a.txt');
+	await again.open(draft);
+	expect(again.text).toBe('typed');
+	expect(again.unsaved).toBe(true);
+	disk.text = 'two\n';
+	const later = new Tab(disk, 'a.txt');
+	await later.open(draft);
+	expect(later.conflict?.hash).toBe('hash of two\n');
+	tab.change('one\n');
+	await vi.advanceTimersByTimeAsync(1_000);
+	expect(disk.draft).toBeNull();
+	vi.useRealTimers();
+});
+
+const entry = (name: string, kind: TreeEntryView['kind']): TreeEntryView => ({
+	name,
+	kind,
+	target: '',
+	bytes: 0,
+	is_ignored: false,
+	windows: null
+});
+
+test('the tree loads what is opened and forgets what is closed', async () => {
+	const folders: Record<string, TreeEntryView[]> = {
+		'': [entry('a', 'folder'), entry('b', 'folder'), entry('x', 'file')],
+		a: [entry('deep', 'folder')],
+		'a/deep': [entry('y', 'file')]
+	};
+	const asked: string[] = [];
+	const tree = new Tree(async (folder) => {
+		asked.push(folder);
+		const found = folders[folder];
+		if (!found) throw missing();
+		return found;
+	});
+	await tree.load('');
+	expect(tree.rows.map(({ path }) => path)).toEqual(['a', 'b', 'x']);
+	await tree.reveal('a/deep/y');
+	expect(tree.rows.map(({ path, depth }) => `${depth} ${path}`)).toEqual([
+		'0 a',
+		'1 a/deep',
+		'2 a/deep/y',
+		'0 b',
+		'0 x'
+	]);
+	expect(tree.folders).toEqual(['', 'a', 'a/deep']);
+	asked.length = 0;
+	await tree.touched(['a/deep/y', 'b/never/seen']);
+	expect(asked).toEqual(['a/deep']);
+	asked.length = 0;
+	await tree.touched(['a/.gitignore']);
+	expect(asked.sort()).toEqual(['a', 'a/deep']);
+	// A folder that is gone takes what was open in it along.
+	folders[''] = [entry('x', 'file')];
+	await tree.touched(['a']);
+	expect(tree.folders).toEqual(['']);
+	expect(tree.rows.map(({ path }) => path)).toEqual(['x']);
+});
