@@ -14,7 +14,7 @@ use tauri_specta::Event;
 
 /// How long writes are gathered before they are told: two frames.
 const GATHER: Duration = Duration::from_millis(33);
-/// How often other processes' writes are looked for.
+/// How long a change log that cannot be read is left alone.
 const LOOK: Duration = Duration::from_secs(1);
 /// Most log entries read at a time.
 const BATCH: u32 = 1_000;
@@ -41,8 +41,8 @@ pub fn forward(app: AppHandle, engine: Engine, mut seq: i64) -> JoinHandle<()> {
                     tokio::time::sleep(GATHER).await;
                 }
                 Ok(_) => {
-                    let news = tokio::time::timeout(LOOK, written.changed()).await;
-                    if matches!(news, Ok(Err(_))) {
+                    // Nothing is asked until somebody wrote, in this process or another.
+                    if written.changed().await.is_err() {
                         return;
                     }
                     tokio::time::sleep(GATHER).await;

@@ -74,8 +74,9 @@ fn set_up(app: &mut App, ipc: &Builder<Wry>) -> Result<(), Box<dyn std::error::E
         handle.plugin(tauri_plugin_updater::Builder::new().build())?;
     }
     links::follow(handle);
-    window::open(handle)?;
+    // Beside the window, whose making takes this thread for a while.
     desk::open(handle.clone());
+    window::open(handle)?;
     tray::show(handle);
     end_with_session(handle.clone());
     Ok(())

@@ -1,6 +1,6 @@
 //! The icon that stays when the window is closed: how much runs, back to the window, quit.
 
-use crate::window;
+use crate::{activity::Activity, window};
 use std::sync::{Mutex, PoisonError};
 use tauri::{
     AppHandle, Manager, Wry,
@@ -58,7 +58,8 @@ fn words(running: usize) -> String {
 
 fn build(app: &AppHandle) -> tauri::Result<MenuItem<Wry>> {
     let open = MenuItem::with_id(app, OPEN, "Open Plimsoll", true, None::<&str>)?;
-    let line = MenuItem::with_id(app, "running", words(0), false, None::<&str>)?;
+    let running = app.state::<Activity>().running().len();
+    let line = MenuItem::with_id(app, "running", words(running), false, None::<&str>)?;
     let quit = MenuItem::with_id(app, QUIT, "Quit", true, None::<&str>)?;
     let separator = PredefinedMenuItem::separator(app)?;
     let menu = Menu::with_items(app, &[&open, &line, &separator, &quit])?;

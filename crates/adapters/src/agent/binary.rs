@@ -5,17 +5,16 @@ use plimsoll_engine::ports::{PortError, PortResult};
 use std::{
     env,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// Names the binary explicitly, before anything else is tried.
 const VARIABLE: &str = "PLIMSOLL_AGENT";
 const NAME: &str = "plimsoll-agent";
 
-/// The binary's bytes, its hash, and the processors that it is for.
+/// What the binary is. Its bytes, some megabytes, are read when a server is to have them.
 #[derive(Clone)]
 pub(super) struct Binary {
-    pub(super) bytes: Arc<Vec<u8>>,
+    path: PathBuf,
     /// BLAKE3, hex.
     pub(super) hash: String,
     /// As Docker names it: `amd64`, `arm64`.
@@ -54,11 +53,33 @@ fn installed_with(folder: &Path) -> Option<PathBuf> {
     places.find(|path| path.is_file())
 }
 
-/// Reads a binary and looks at what it is.
-pub(super) async fn read(path: &Path) -> PortResult<Binary> {
-    let bytes = tokio::fs::read(path)
-        .await
-        .map_err(|error| local(path, "reading the agent's binary", &error))?;
+impl Binary {
+    /// Its bytes, as they were when it was looked at.
+    pub(super) async fn bytes(&self) -> PortResult<Vec<u8>> {
+        let bytes = contents(&self.path).await?;
+        if hash(&bytes) != self.hash {
+            return Err(PortError::new(
+                "agent_binary_changed",
+                format!("{} is another one than before", self.path.display()),
+            )
+            .next_step("Start Plimsoll again: it was brought up to date while it was open."));
+        }
+        Ok(bytes)
+    }
+}
+
+async fn contents(path: &Path) -> PortResult<Vec<u8>> {
+    let read = tokio::fs::read(path).await;
+    read.map_err(|error| local(path, "reading the agent's binary", &error))
+}
+
+fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// Looks at what a binary is.
+pub(super) async fn look(path: &Path) -> PortResult<Binary> {
+    let bytes = contents(path).await?;
     let architecture = architecture(&bytes).ok_or_else(|| {
         PortError::new(
             "agent_binary_invalid",
@@ -69,10 +90,9 @@ pub(super) async fn read(path: &Path) -> PortResult<Binary> {
         )
         .next_step("Install Plimsoll again.")
     })?;
-    let hash = blake3::hash(&bytes).to_hex().to_string();
     Ok(Binary {
-        bytes: Arc::new(bytes),
-        hash,
+        path: path.to_owned(),
+        hash: hash(&bytes),
         architecture,
     })
 }
@@ -116,6 +136,22 @@ mod tests {
             let expected = there.join(NAME).canonicalize().unwrap();
             assert_eq!(found.canonicalize().unwrap(), expected, "{place}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_binary_that_was_replaced_meanwhile_is_not_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+        bytes.resize(64, 0);
+        bytes[18] = 0x3e;
+        std::fs::write(&path, &bytes).unwrap();
+        let binary = look(&path).await.unwrap();
+        assert_eq!(binary.bytes().await.unwrap(), bytes);
+        bytes.push(1);
+        std::fs::write(&path, &bytes).unwrap();
+        let refused = binary.bytes().await.unwrap_err();
+        assert_eq!(refused.code(), "agent_binary_changed");
     }
 
     #[test]

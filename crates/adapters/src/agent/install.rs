@@ -100,7 +100,8 @@ async fn upload(ssh: &Ssh, target: &SshTarget, binary: &Binary) -> PortResult<()
         return Err(refused(target, &argv, &made)
             .next_step("Prepare the server again; look at its free disk if that fails too."));
     }
-    ssh.write_file(target, NEW, 0o755, &binary.bytes).await
+    let bytes = binary.bytes().await?;
+    ssh.write_file(target, NEW, 0o755, &bytes).await
 }
 
 async fn run(ssh: &Ssh, target: &SshTarget, argv: &[String]) -> PortResult<Output> {

@@ -73,8 +73,8 @@ impl AgentClient {
 
     async fn binary(&self) -> PortResult<Binary> {
         let path = self.binary_path.as_deref();
-        let read = async || binary::read(&binary::find(path)?).await;
-        self.binary.get_or_try_init(read).await.cloned()
+        let look = async || binary::look(&binary::find(path)?).await;
+        self.binary.get_or_try_init(look).await.cloned()
     }
 
     async fn ask_hello(&self, target: &SshTarget) -> PortResult<Hello> {
