@@ -5,6 +5,7 @@ mod activity;
 mod changes;
 mod commands;
 mod desk;
+mod drawing;
 mod drops;
 mod ipc;
 mod links;
@@ -25,6 +26,7 @@ use tauri_specta::Builder;
 
 /// Opens the window and stays until it is closed for good.
 pub fn run() -> ExitCode {
+    drawing::choose();
     let log = log::begin();
     match app(log) {
         Ok(app) => {

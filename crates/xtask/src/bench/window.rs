@@ -245,6 +245,7 @@ impl Programs {
         }
         for home in ["empty", "full"] {
             private(&programs.home(home))?;
+            private(&programs.web_data(home))?;
         }
         say(format!("Writing {DEPLOYMENTS} deployments"));
         let mut fill = Command::new(&programs.fill);
@@ -255,6 +256,12 @@ impl Programs {
 
     fn home(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// Where the web view remembers the page that was open last: a window with another home shall
+    /// not begin there.
+    fn web_data(&self, home: &str) -> PathBuf {
+        self.folder.join(format!("{home}-web"))
     }
 
     /// Opens a bare window; answers also how long it took until it could be used, ms.
@@ -268,9 +275,12 @@ impl Programs {
     /// The same of ours on a home of this name.
     fn open_ours(&self, home: &str) -> Done<(Window, f64)> {
         let practice = self.folder.join("practice");
-        let home = self.home(home);
-        let variables: [(&str, &Path); 2] =
-            [("PLIMSOLL_HOME", &home), ("PLIMSOLL_PRACTICE", &practice)];
+        let (web_data, home) = (self.web_data(home), self.home(home));
+        let variables: [(&str, &Path); 3] = [
+            ("PLIMSOLL_HOME", &home),
+            ("PLIMSOLL_PRACTICE", &practice),
+            ("XDG_DATA_HOME", &web_data),
+        ];
         let window = Window::open(&self.window, &[], &variables)?;
         let start = window.until(READY)?;
         Ok((window, start))
