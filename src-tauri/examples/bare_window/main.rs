@@ -2,6 +2,10 @@
 //! measures Plimsoll against. Its argument names the page: `still`, `list` or `log`.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+// It draws as Plimsoll does, so that only what Plimsoll adds is measured.
+#[path = "../../src/drawing.rs"]
+mod drawing;
+
 use tauri::{
     WebviewUrl, WebviewWindowBuilder,
     http::{Response, header::CONTENT_TYPE},
@@ -11,6 +15,7 @@ use tauri::{
 const ADDRESS: &str = "bare://localhost/";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    drawing::choose();
     let page = match std::env::args().nth(1).as_deref() {
         Some("list") => include_str!("list.html"),
         Some("log") => include_str!("log.html"),

@@ -82,9 +82,8 @@ fn about(sides: &Sides, release: bool, load: &str) -> String {
          load of {load} from other work when it began, which slows both sides. Both are started through WebDriver. The 10,000 \
          deployments are in a real store. The log is a job's, into which another process writes \
          {rate} lines a second; when the frames had been noted, line {last} was in view. The bare \
-         window draws a list and a log of its own, without a store, and the way in which the toolkit \
-         draws unless it is told; where there is no graphics processor, Plimsoll tells it to draw \
-         without OpenGL.",
+         window draws a list and a log of its own, without a store. Where there is no graphics \
+         processor, both draw without OpenGL.",
         sides.ours.start_ms.len(),
         std::env::consts::ARCH,
     )
