@@ -66,6 +66,9 @@ fn main() -> Answer {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    if let Some(load) = load() {
+        notes.note("tree", "tree", "load", load)?;
+    }
     let mut tree = Tree::make(&place.path().join("tree"), plan.tree)?;
     notes.note("tree", "tree", "files", tree.files() as f64)?;
     notes.note("tree", "tree", "bytes", tree.bytes() as f64)?;
@@ -131,6 +134,12 @@ fn walked(folder: &Path) -> Answer<Duration> {
         return Err("the walk saw nothing".into());
     }
     Ok(took)
+}
+
+/// How many processes wanted a processor in the last minute, where the system says so.
+fn load() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// What was written before goes to the disk now, so that it is not counted among what comes.

@@ -9,10 +9,12 @@ use super::{burn, failed};
 use crate::{Result, StoreError};
 use plimsoll_domain::content::ContentHash;
 use std::{
+    cell::RefCell,
     fs::{self, File},
     io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
+use zstd::bulk::Compressor;
 
 /// First in every pack; the last byte is the format's version.
 const MAGIC: &[u8; 8] = b"PLMPACK\x01";
@@ -38,7 +40,7 @@ impl Packed {
             Ok(length) if bytes.len() <= LARGEST => length,
             _ => return Err(damaged("keep an object", "it is larger than any can be")),
         };
-        let squeezed = zstd::bulk::compress(bytes, LEVEL).unwrap_or_default();
+        let squeezed = squeeze(bytes).unwrap_or_default();
         let compressed = !squeezed.is_empty() && squeezed.len() < bytes.len();
         let body = if compressed { squeezed } else { bytes.to_vec() };
         Ok(Self {
@@ -67,6 +69,21 @@ impl Packed {
 
 /// zstd's fastest level with a good ratio: saving is bound by reading, not by compressing.
 const LEVEL: i32 = 1;
+
+thread_local! {
+    /// Making one costs more than most files take to compress, so each thread keeps its own.
+    static SQUEEZER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn squeeze(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    SQUEEZER.with_borrow_mut(|kept| {
+        let squeezer = match kept.take() {
+            Some(squeezer) => squeezer,
+            None => Compressor::new(LEVEL)?,
+        };
+        kept.insert(squeezer).compress(bytes)
+    })
+}
 
 /// Where an object lies in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
