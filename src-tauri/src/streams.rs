@@ -9,13 +9,15 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use tokio::task::AbortHandle;
+use tokio::{sync::oneshot, task::AbortHandle};
 
 /// Everything that goes on, by number. Managed by Tauri.
 #[derive(Default)]
 pub struct Streams {
     last: AtomicU32,
     running: Mutex<HashMap<u32, Running>>,
+    /// Dropped, it ends the search that waits for it.
+    search: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 struct Running {
@@ -40,6 +42,16 @@ impl Streams {
         self.all().get(&number)?.log.clone()
     }
 
+    /// Searches, one search at a time: a new one ends the one before, which then answers `None`.
+    pub async fn search<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let (mine, ended) = oneshot::channel();
+        drop(self.searching().replace(mine));
+        tokio::select! {
+            found = work => Some(found),
+            _ = ended => None,
+        }
+    }
+
     /// Stops one; `Ok` when it is not there.
     pub fn stop(&self, number: u32) {
         if let Some(running) = self.all().remove(&number) {
@@ -52,6 +64,7 @@ impl Streams {
         for (_, running) in self.all().drain() {
             running.work.abort();
         }
+        drop(self.searching().take());
     }
 
     fn keep(&self, work: impl Future<Output = ()> + Send + 'static, log: Option<LiveLog>) -> u32 {
@@ -61,6 +74,10 @@ impl Streams {
         all.retain(|_, running| running.log.is_some() || !running.work.is_finished());
         all.insert(number, Running { work, log });
         number
+    }
+
+    fn searching(&self) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<()>>> {
+        self.search.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Running>> {
@@ -91,5 +108,15 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(Arc::strong_count(&token), 1);
+    }
+    #[tokio::test]
+    async fn a_new_search_ends_the_one_before() {
+        let streams = Streams::default();
+        let (first, second) = tokio::join!(
+            streams.search(pending::<u64>()),
+            streams.search(async { 7 })
+        );
+        assert_eq!((first, second), (None, Some(7)));
+        assert_eq!(streams.search(async { 8 }).await, Some(8));
     }
 }

@@ -50,8 +50,10 @@ pub struct LogSize {
     pub total: u64,
 }
 
-/// Lines that are searched in one question, so that none takes long.
-const SEARCHED: i64 = 50_000;
+/// Lines that a search looks at first, and at most, in one question: so that none takes long, and a
+/// search that nobody wants any more ends soon.
+const FIRST_SEARCHED: i64 = 2_000;
+const MOST_SEARCHED: i64 = 32_000;
 
 /// A line that is not yet in the log. Whoever makes one has cleaned it of secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +205,8 @@ impl Store {
     }
 
     /// The number of the nearest line that contains a text, whatever the case of its ASCII letters;
-    /// the line `from` included.
+    /// the line `from` included. Dropping the future ends the search after the piece that is being
+    /// looked at.
     pub async fn log_search(
         &self,
         job: JobId,
@@ -216,39 +219,35 @@ impl Store {
         if size.total == 0 {
             return Ok(None);
         }
-        let (lowest, highest) = (whole(size.first), whole(size.total) - 1);
-        let pattern = containing(text);
-        let sql = match (step, older) {
-            (None, false) => {
-                "SELECT seq - 1 FROM log_lines WHERE job_id = ?1 AND seq BETWEEN ?3 + 1 AND ?4 + 1 \
-                 AND text LIKE ?5 ESCAPE '\\' ORDER BY seq LIMIT 1"
-            }
-            (None, true) => {
-                "SELECT seq - 1 FROM log_lines WHERE job_id = ?1 AND seq BETWEEN ?3 + 1 AND ?4 + 1 \
-                 AND text LIKE ?5 ESCAPE '\\' ORDER BY seq DESC LIMIT 1"
-            }
-            (Some(_), false) => {
-                "SELECT place FROM log_lines WHERE job_id = ?1 AND step = ?2 \
-                 AND place BETWEEN ?3 AND ?4 \
-                 AND text LIKE ?5 ESCAPE '\\' ORDER BY place LIMIT 1"
-            }
-            (Some(_), true) => {
-                "SELECT place FROM log_lines WHERE job_id = ?1 AND step = ?2 \
-                 AND place BETWEEN ?3 AND ?4 \
-                 AND text LIKE ?5 ESCAPE '\\' ORDER BY place DESC LIMIT 1"
-            }
-        };
-        let mut at = whole(from).min(highest);
-        if !older {
-            at = whole(from).max(lowest);
+        let last = size.total - 1;
+        if (older && from < size.first) || (!older && from > last) {
+            return Ok(None);
         }
-        while (lowest..=highest).contains(&at) {
+        // Lines lie in the order of their `seq`: by the places of a step each of them would be looked
+        // up on its own, which takes three times as long.
+        let Some(begin) = self.seq_of(job, step, from.clamp(size.first, last)).await? else {
+            return Ok(None);
+        };
+        let other = if older { size.first } else { last };
+        let Some(end) = self.seq_of(job, step, other).await? else {
+            return Ok(None);
+        };
+        let sql = if older {
+            "SELECT seq, place FROM log_lines WHERE job_id = ?1 AND seq BETWEEN ?3 AND ?4 \
+             AND (?2 IS NULL OR step = ?2) AND text LIKE ?5 ESCAPE '\\' ORDER BY seq DESC LIMIT 1"
+        } else {
+            "SELECT seq, place FROM log_lines WHERE job_id = ?1 AND seq BETWEEN ?3 AND ?4 \
+             AND (?2 IS NULL OR step = ?2) AND text LIKE ?5 ESCAPE '\\' ORDER BY seq LIMIT 1"
+        };
+        let pattern = containing(text);
+        let (mut at, mut piece) = (begin, FIRST_SEARCHED);
+        while (older && at >= end) || (!older && at <= end) {
             let (low, high) = if older {
-                (at.saturating_sub(SEARCHED - 1).max(lowest), at)
+                (at.saturating_sub(piece - 1).max(end), at)
             } else {
-                (at, at.saturating_add(SEARCHED - 1).min(highest))
+                (at, at.saturating_add(piece - 1).min(end))
             };
-            let found: Option<i64> = sqlx::query_scalar(sql)
+            let found: Option<(i64, i64)> = sqlx::query_as(sql)
                 .bind(job.to_string())
                 .bind(step)
                 .bind(low)
@@ -257,12 +256,33 @@ impl Store {
                 .fetch_optional(&mut *self.reader().await?)
                 .await
                 .map_err(doing("search a log"))?;
-            if found.is_some() {
-                return Ok(found.map(|found| natural(Some(found))));
+            if let Some((seq, place)) = found {
+                return Ok(Some(match step {
+                    None => natural(Some(seq - 1)),
+                    Some(_) => natural(Some(place)),
+                }));
             }
             at = if older { low - 1 } else { high + 1 };
+            // What is near is found at once; what is far not by a thousand questions.
+            piece = (piece * 2).min(MOST_SEARCHED);
         }
         Ok(None)
+    }
+
+    /// The `seq` of a line by its number, from 0, in its job's log or in its step's.
+    async fn seq_of(&self, job: JobId, step: Option<u32>, number: u64) -> Result<Option<i64>> {
+        let Some(step) = step else {
+            return Ok(Some(whole(number) + 1));
+        };
+        sqlx::query_scalar(
+            "SELECT seq FROM log_lines WHERE job_id = ?1 AND step = ?2 AND place = ?3",
+        )
+        .bind(job.to_string())
+        .bind(step)
+        .bind(whole(number))
+        .fetch_optional(&mut *self.reader().await?)
+        .await
+        .map_err(doing("find a line of a log"))
     }
 
     /// Drops logs of jobs that ended long ago; answers how many lines went.

@@ -13,6 +13,9 @@ use plimsoll_domain::{
 use serde_json::Value;
 use sqlx::{Sqlite, Transaction};
 
+/// Waits for its turn at once: a transaction that begins by reading could be refused in its middle.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// An open transaction. Nothing is written before [`Write::commit`]; dropping it takes all back.
 ///
 /// There is one writing connection in a process: whoever holds a `Write` and waits for something
@@ -27,12 +30,7 @@ pub struct Write {
 impl Store {
     /// Begins a transaction; waits while another one writes, in this process or another.
     pub async fn write(&self) -> Result<Write> {
-        let mut transaction = self
-            .inner
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(doing("begin a transaction"))?;
+        let mut transaction = self.begin().await.map_err(doing("begin a transaction"))?;
         let clock: Option<(i64, i64)> =
             sqlx::query_as("SELECT wall_ms, counter FROM clock WHERE only = 1")
                 .fetch_optional(&mut *transaction)
@@ -49,6 +47,19 @@ impl Store {
             },
             stamped: false,
         })
+    }
+
+    async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        let writer = &self.inner.writer;
+        match writer.begin_with(BEGIN).await {
+            // When the disk is full SQLite takes a transaction back by itself, and the driver goes on
+            // counting it: such a connection begins nothing any more.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                writer.acquire().await?.close().await?;
+                writer.begin_with(BEGIN).await
+            }
+            begun => begun,
+        }
     }
 }
 

@@ -142,11 +142,13 @@ pub async fn job_lines(
     })
 }
 
-/// The nearest line of a job's log with a text in it.
+/// The nearest line of a job's log with a text in it. A search that is asked for while it goes on
+/// ends it, and it answers none.
 #[tauri::command]
 #[specta::specta]
 pub async fn job_line_with(
     desk: State<'_, Desk>,
+    streams: State<'_, Streams>,
     job_id: JobId,
     step: Option<u32>,
     text: String,
@@ -154,7 +156,6 @@ pub async fn job_line_with(
     forward: bool,
 ) -> Result<Option<u64>, CommandError> {
     let engine = desk.engine().await?;
-    Ok(engine
-        .log_search(job_id.into(), step, &text, from, forward)
-        .await?)
+    let search = engine.log_search(job_id.into(), step, &text, from, forward);
+    Ok(streams.search(search).await.transpose()?.flatten())
 }

@@ -53,6 +53,37 @@ async fn a_damaged_database_is_kept_aside_and_the_newest_good_backup_takes_its_p
 }
 
 #[tokio::test]
+async fn a_full_disk_refuses_a_write_and_takes_the_next_one_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let limit = |pages: u32| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&store.inner.writer)
+    };
+    limit(1).await.unwrap();
+    let mut refused = None;
+    for number in 1..2_000 {
+        let mut write = store.write().await.unwrap();
+        let done = async {
+            write.put(&project(number)).await?;
+            write.commit().await
+        };
+        if let Err(error) = done.await {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert_eq!(refused.expect("it became full").code(), "store_disk_full");
+    let before = store.all::<Project>().await.unwrap().len();
+    // Whether the connection was replaced or not: there is room from now on.
+    let _ = limit(u32::MAX - 1).await;
+    let mut write = store.write().await.unwrap();
+    write.put(&project(2_000)).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(store.all::<Project>().await.unwrap().len(), before + 1);
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_kept_aside_too() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(

@@ -323,3 +323,52 @@ async fn a_text_is_found_in_a_log_in_both_directions() {
     );
     assert_eq!(search(None, "1000", 0, false).await, None);
 }
+
+#[tokio::test]
+async fn a_search_goes_on_where_lines_were_dropped_and_ends_where_the_log_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let job = logged(&store, 9_000, 2).await;
+    let policy = LogPolicy {
+        lines_of_job: 8_000,
+        days: 90,
+    };
+    let last = NewLine {
+        job_id: job.id,
+        step: 1,
+        at: at(9_000),
+        stream: "build".into(),
+        text: "The end".into(),
+    };
+    store.append_lines(&[last], &policy).await.unwrap();
+    let search = |step, text: &'static str, from, older| {
+        let store = store.clone();
+        async move {
+            store
+                .log_search(job.id, step, text, from, older)
+                .await
+                .unwrap()
+        }
+    };
+    // Over several pieces, from a line that is no longer kept, in both directions.
+    assert_eq!(search(None, "the end", 0, false).await, Some(9_000));
+    assert_eq!(search(Some(1), "the end", 0, false).await, Some(4_500));
+    assert_eq!(search(Some(0), "the end", 0, false).await, None);
+    assert_eq!(search(Some(0), "line 1002 ", 4_499, true).await, Some(501));
+    assert_eq!(search(None, "line 1002 ", 9_000, true).await, Some(1_002));
+    assert_eq!(
+        search(None, "line 1000 ", 9_000, true).await,
+        None,
+        "dropped"
+    );
+    assert_eq!(
+        search(None, "line", 9_001, false).await,
+        None,
+        "past the end"
+    );
+    assert_eq!(
+        search(None, "line", 5, true).await,
+        None,
+        "before the first"
+    );
+}
