@@ -6,7 +6,7 @@ use plimsoll_domain::{
     JobId,
     job::{Job, JobStatus},
 };
-use plimsoll_engine::{AnyRow, ChangedRow};
+use plimsoll_engine::{AnyRow, ChangedRow, Engine};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
@@ -27,13 +27,25 @@ impl Activity {
         *self.lock() = running.into_iter().map(|job| (job.id, job.title)).collect();
     }
 
-    /// What runs, oldest first.
+    /// What runs, wherever it does, oldest first.
     pub fn running(&self) -> Vec<RunningJob> {
-        let told = |(id, title): (&JobId, &String)| RunningJob {
-            id: (*id).into(),
-            title: title.clone(),
-        };
-        self.lock().iter().map(told).collect()
+        self.those(|_| true)
+    }
+
+    /// What runs in this process, oldest first.
+    pub fn running_in(&self, engine: &Engine) -> Vec<RunningJob> {
+        self.those(|id| engine.works_on(id))
+    }
+
+    fn those(&self, wanted: impl Fn(JobId) -> bool) -> Vec<RunningJob> {
+        let jobs = self.lock();
+        let wanted = jobs.iter().filter(|(id, _)| wanted(**id));
+        wanted
+            .map(|(id, title)| RunningJob {
+                id: (*id).into(),
+                title: title.clone(),
+            })
+            .collect()
     }
 
     /// Takes a job's row; answers whether anything that runs began or ended.
@@ -145,5 +157,14 @@ mod tests {
         assert_eq!(activity.running()[0].title, "Deploy web");
         assert!(activity.take(&job(JobStatus::Interrupted, 0)));
         assert!(activity.running().is_empty());
+    }
+
+    #[test]
+    fn closing_asks_about_no_job_of_another_process() {
+        let activity = Activity::default();
+        let job = job(JobStatus::Running, 0);
+        activity.take(&job);
+        assert!(activity.those(|id| id != job.id).is_empty());
+        assert_eq!(activity.those(|id| id == job.id).len(), 1);
     }
 }

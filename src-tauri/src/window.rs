@@ -94,9 +94,13 @@ pub fn quit_or_ask<R: Runtime>(app: &AppHandle<R>) {
     }
 }
 
-/// Asks what shall become of the jobs that run; `false` when none does, or nobody can be asked.
+/// Asks what shall become of the jobs that this process runs; `false` when it runs none, or nobody
+/// can be asked. Those of others, such as a command in a terminal, do not end with it.
 fn ask<R: Runtime>(app: &AppHandle<R>) -> bool {
-    let jobs = app.state::<Activity>().running();
+    let Some(engine) = app.state::<Desk>().engine_now() else {
+        return false;
+    };
+    let jobs = app.state::<Activity>().running_in(&engine);
     if jobs.is_empty() {
         return false;
     }

@@ -164,6 +164,11 @@ impl Engine {
         Ok(news.map(|news| news.map_err(EngineError::from)))
     }
 
+    /// Whether this process works on a job now: it is what the end of this process interrupts.
+    pub fn works_on(&self, id: JobId) -> bool {
+        self.runner.get().is_some_and(|runner| runner.works_on(id))
+    }
+
     /// Asks a job to stop; what it did is undone.
     pub async fn cancel(&self, id: JobId) -> Result<Job> {
         let job = self.runner().await?.cancel(id).await?;

@@ -17,6 +17,7 @@ use plimsoll_domain::{
 };
 use plimsoll_store::{Lease, Registration, Store, StoreError};
 use std::{
+    collections::BTreeSet,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
@@ -103,6 +104,8 @@ struct Shared<P: Performer> {
     /// Told when a place in a line was freed.
     freed: Arc<Notify>,
     tasks: Mutex<JoinSet<()>>,
+    /// What is being worked on now.
+    working: Arc<Mutex<BTreeSet<JobId>>>,
 }
 
 impl<P: Performer> Clone for Runner<P> {
@@ -154,6 +157,7 @@ impl<P: Performer> Runner<P> {
                 .collect(),
             freed: Arc::new(Notify::new()),
             tasks: Mutex::new(JoinSet::new()),
+            working: Arc::default(),
         });
         Ok(Self { shared })
     }
@@ -197,6 +201,11 @@ impl<P: Performer> Runner<P> {
                 }
             }
         }
+    }
+
+    /// Whether this process works on a job now.
+    pub fn works_on(&self, id: JobId) -> bool {
+        locked(&self.shared.working).contains(&id)
     }
 
     /// What happened to a job and what happens, until it ends or is interrupted.
@@ -356,7 +365,9 @@ impl<P: Performer> Shared<P> {
     fn work_on(&self, lease: Lease, permit: Option<OwnedSemaphorePermit>) {
         let core = self.core.clone();
         let freed = self.freed.clone();
+        let working = Working::on(lease.job_id, &self.working);
         self.spawn(async move {
+            let _working = working;
             let done = AssertUnwindSafe(Work::run(core.clone(), lease.clone()))
                 .catch_unwind()
                 .await;
@@ -402,6 +413,32 @@ impl<P: Performer> Shared<P> {
         }
         Ok(())
     }
+}
+
+/// Says that a job is being worked on, until it is dropped.
+struct Working {
+    id: JobId,
+    all: Arc<Mutex<BTreeSet<JobId>>>,
+}
+
+impl Working {
+    fn on(id: JobId, all: &Arc<Mutex<BTreeSet<JobId>>>) -> Self {
+        locked(all).insert(id);
+        Self {
+            id,
+            all: all.clone(),
+        }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        locked(&self.all).remove(&self.id);
+    }
+}
+
+fn locked(all: &Mutex<BTreeSet<JobId>>) -> std::sync::MutexGuard<'_, BTreeSet<JobId>> {
+    all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn interrupt(store: &Store, lease: &Lease) -> Result<(), StoreError> {

@@ -1,8 +1,48 @@
 //! Why and when a running job is asked to end, and when it is cut off.
 
-use plimsoll_domain::job::Failure;
+use super::Limits;
+use plimsoll_domain::job::{Failure, Job};
 use std::sync::{Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
+
+/// Longest pause before something is tried again while somebody waits for a job to stop, ms.
+const HURRIED_PAUSE_MS: u64 = 5_000;
+
+/// How often something is tried again, and how long is waited in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Haste {
+    /// Most retries.
+    pub(super) retries: u32,
+    /// The pause before the first retry, ms; doubles each time.
+    pub(super) pause_ms: u64,
+    /// Whether somebody asked the job to stop, and waits.
+    pub(super) is_hurried: bool,
+}
+
+impl Haste {
+    /// As much patience as a job has; whoever cancelled it waits for one retry. What is left behind
+    /// then is told, and the job can be undone again.
+    pub(super) fn of(job: &Job, limits: &Limits) -> Self {
+        let patient = Self::none(limits);
+        if !job.cancel_requested {
+            return patient;
+        }
+        Self {
+            retries: patient.retries.min(1),
+            pause_ms: patient.pause_ms.min(HURRIED_PAUSE_MS),
+            is_hurried: true,
+        }
+    }
+
+    /// All the patience there is.
+    pub(super) fn none(limits: &Limits) -> Self {
+        Self {
+            retries: limits.retries,
+            pause_ms: limits.backoff_ms,
+            is_hurried: false,
+        }
+    }
+}
 
 /// Why a job is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,22 @@
 //! Taking a job back: its steps' undos, last first.
 
-use super::{JobError, Performer, stop::Stop, work::Work};
-use plimsoll_domain::job::{Failure, StepStatus};
+use super::{
+    JobError, Performer,
+    stop::{Haste, Stop},
+    work::Work,
+};
+use plimsoll_domain::job::{Failure, Job, StepStatus};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 impl<P: Performer> Work<P> {
     /// Undoes every step that may have changed something, last first. A step that cannot be undone
     /// does not keep the others from it; these are answered with why.
     pub(super) async fn back(&self, stop: &Stop) -> Result<Vec<(String, Failure)>, JobError> {
+        let job: Job = self.core.store.need(&self.job_id()).await?;
+        let haste = Haste::of(&job, &self.core.limits);
         let mut left = Vec::new();
+        let mut silent = BTreeMap::new();
         let count = u32::try_from(self.plan.steps.len()).unwrap_or(u32::MAX);
         for number in (0..count).rev() {
             let step = self.step(number);
@@ -25,7 +33,17 @@ impl<P: Performer> Work<P> {
                 continue;
             }
             if self.planned(number).undo.is_some() {
-                if let Some(failure) = self.undo_step(number, stop).await? {
+                let server = self.planned(number).server_id;
+                // Whoever waits for a server that does not answer waits for it once.
+                let known = server.and_then(|server| silent.get(&server).cloned());
+                let failure = match known {
+                    Some(failure) => Some(self.not_undone(number, failure).await?),
+                    None => self.undo_step(number, stop, haste).await?,
+                };
+                if let Some(failure) = failure {
+                    if let Some(server) = server.filter(|_| haste.is_hurried && failure.retryable) {
+                        silent.insert(server, failure.clone());
+                    }
                     left.push((step.title, failure));
                 }
             } else if step.status == StepStatus::Running {
@@ -41,6 +59,7 @@ impl<P: Performer> Work<P> {
         &self,
         number: u32,
         stop: &Stop,
+        haste: Haste,
     ) -> Result<Option<Failure>, JobError> {
         self.save(number, |step| step.status = StepStatus::Undoing)
             .await?;
@@ -69,18 +88,22 @@ impl<P: Performer> Work<P> {
                 }
                 Err(failure) => failure,
             };
-            let again = failure.retryable && retries < self.core.limits.retries;
-            if !again || !self.pause(&failure, retries, stop, &progress).await {
+            let again = failure.retryable && retries < haste.retries;
+            if !again || !self.pause(&failure, retries, haste, stop, &progress).await {
                 break failure;
             }
             retries += 1;
         };
+        Ok(Some(self.not_undone(number, failure).await?))
+    }
+
+    async fn not_undone(&self, number: u32, failure: Failure) -> Result<Failure, JobError> {
         self.save(number, |step| {
             step.status = StepStatus::UndoFailed;
             step.error = Some(failure.clone());
             step.finished_at = Some(self.core.clock.now());
         })
         .await?;
-        Ok(Some(failure))
+        Ok(failure)
     }
 }

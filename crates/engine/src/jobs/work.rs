@@ -5,11 +5,12 @@ use super::{
     JobError, Outputs, Performer, StepContext,
     progress::StepProgress,
     runner::Core,
-    stop::{Reason, Stop},
+    stop::{Haste, Reason, Stop},
 };
 use crate::ports::PortResult;
 use futures::future::join_all;
 use plimsoll_domain::{
+    JobId,
     job::{Direction, Failure, Job, JobStatus, JobStep, OnFailure, StepStatus},
     plan::{Plan, PlannedStep},
 };
@@ -150,7 +151,8 @@ impl<P: Performer> Work<P> {
         match self.step(number).status {
             StepStatus::Done | StepStatus::Skipped => return Ok(None),
             StepStatus::Undoing | StepStatus::UndoFailed => {
-                if let Some(failure) = self.undo_step(number, stop).await? {
+                let haste = Haste::none(&self.core.limits);
+                if let Some(failure) = self.undo_step(number, stop, haste).await? {
                     return Ok(Some(failure));
                 }
             }
@@ -172,11 +174,12 @@ impl<P: Performer> Work<P> {
                 Ok(()) => return Ok(None),
                 Err(failure) => failure,
             };
-            let again = failure.retryable && retries < self.core.limits.retries;
+            let haste = Haste::none(&self.core.limits);
+            let again = failure.retryable && retries < haste.retries;
             if !again || stop.reason().is_some() {
                 break failure;
             }
-            if !self.pause(&failure, retries, stop, &progress).await {
+            if !self.pause(&failure, retries, haste, stop, &progress).await {
                 break failure;
             }
             retries += 1;
@@ -198,17 +201,17 @@ impl<P: Performer> Work<P> {
         &self,
         failure: &Failure,
         retries: u32,
+        haste: Haste,
         stop: &Stop,
         progress: &StepProgress,
     ) -> bool {
-        let limits = &self.core.limits;
-        let pause_ms = limits.backoff_ms.saturating_mul(1 << retries.min(16));
+        let pause_ms = haste.pause_ms.saturating_mul(1 << retries.min(16));
         progress.say(&format!(
             "{}; trying again in {} s (retry {} of {})",
             failure.message,
             pause_ms.div_ceil(1_000),
             retries + 1,
-            limits.retries
+            haste.retries
         ));
         tokio::select! {
             () = self.core.clock.sleep_ms(pause_ms) => stop.reason().is_none(),
@@ -314,6 +317,11 @@ impl<P: Performer> Work<P> {
             answer = call => answer.map_err(|error| self.core.redactor.failure(*error.0)),
             failure = cut => Err(failure),
         }
+    }
+
+    /// The job.
+    pub(super) fn job_id(&self) -> JobId {
+        self.lease.job_id
     }
 
     pub(super) fn planned(&self, number: u32) -> &PlannedStep<P::Action> {

@@ -2,12 +2,16 @@
 
 use super::world::*;
 use crate::jobs::{JobError, Limits};
-use plimsoll_domain::job::{
-    FIRST_BACKOFF_MS, HARD_LIMIT_MS, JobStatus, OnFailure, SOFT_LIMIT_MS, StepStatus,
+use plimsoll_domain::{
+    ServerId,
+    job::{FIRST_BACKOFF_MS, HARD_LIMIT_MS, JobStatus, OnFailure, SOFT_LIMIT_MS, StepStatus},
 };
 use plimsoll_store::StoreError;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 struct Ended {
     _folder: tempfile::TempDir,
@@ -208,6 +212,39 @@ async fn a_job_is_cancelled_from_another_process_in_the_middle_of_a_step() {
 #[tokio::test]
 async fn a_step_that_does_not_heed_a_cancellation_is_dropped_and_undone() {
     cancelled(Manner::Hangs).await;
+}
+
+#[tokio::test]
+async fn who_cancels_waits_once_for_a_server_that_does_not_answer_and_is_told_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::with(&["c"]);
+    let maker = maker(&world);
+    let clock = maker.clock.clone();
+    let process = Process::start(folder.path(), maker).await;
+    let mut plan = plan(1, "web", &[("d", Manner::Waits)]);
+    for step in &mut plan.steps {
+        step.server_id = Some(ServerId::mint(process.store.now(), [7; 10]));
+    }
+    let id = put(&process.store, 1, &plan, OnFailure::Undo).await;
+    process.runner.start();
+    while process.statuses(id).await[3] != StepStatus::Running {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.is_silent.store(true, Ordering::SeqCst);
+    process.runner.cancel(id).await.unwrap();
+    assert_eq!(process.run(id).await, JobStatus::Failed);
+    assert_eq!(world.asked_in_vain.load(Ordering::SeqCst), 2);
+    assert_eq!(*clock.slept.lock().unwrap(), [5_000]);
+    let error = process.job(id).await.error.unwrap();
+    let left = ["d", "b", "a"].map(|name| format!("not undone: Make {name}: no answer"));
+    assert_eq!(error.evidence, left);
+    assert!(error.next_step.contains("undo the job"), "{error:?}");
+
+    // With patience, and a server that is back, everything goes.
+    world.is_silent.store(false, Ordering::SeqCst);
+    process.runner.undo(id).await.unwrap();
+    process.run(id).await;
+    assert_eq!(world.list(), ["c"]);
 }
 
 #[tokio::test]

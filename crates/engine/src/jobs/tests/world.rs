@@ -20,7 +20,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -114,6 +114,9 @@ pub(super) struct World {
     busy: Mutex<BTreeMap<String, u32>>,
     pub(super) most_on_one_target: AtomicUsize,
     pub(super) most_at_all: AtomicUsize,
+    /// Whether no server answers any more, and how often one was asked since.
+    pub(super) is_silent: AtomicBool,
+    pub(super) asked_in_vain: AtomicUsize,
     /// Outputs that undos were given.
     pub(super) undone_with: Mutex<Vec<(String, Option<Value>)>>,
     pub(super) go_on: Notify,
@@ -297,6 +300,10 @@ impl Performer for Maker {
             && self.world.fails_again(&make.name, times)
         {
             return Err(PortError::new("stuck", "it stays"));
+        }
+        if self.world.is_silent.load(Ordering::SeqCst) {
+            self.world.asked_in_vain.fetch_add(1, Ordering::SeqCst);
+            return Err(PortError::new("ssh_tcp", "no answer").retryable());
         }
         let undone = (make.name.clone(), output.cloned());
         self.world.undone_with.lock().unwrap().push(undone);
