@@ -42,4 +42,6 @@ pub enum DeploymentKind {
     Rollback,
     /// The same image with other variables or settings.
     Reconfigure,
+    /// The release that serves, started anew as it is.
+    Restart,
 }

@@ -23,9 +23,11 @@ impl Engine {
             Intent::DeleteBaseSnapshot { snapshot_id } => {
                 self.plan_delete_base_snapshot(snapshot_id).await
             }
+            Intent::DeleteSnapshot(request) => self.plan_delete_snapshot(request).await,
             Intent::Deploy(request) => self.plan_deploy(request).await,
             Intent::Reconfigure(request) => self.plan_reconfigure(request).await,
             Intent::Rollback(request) => self.plan_rollback(request).await,
+            Intent::Restart(request) => self.plan_restart(request).await,
             Intent::RemoveService(request) => self.plan_remove_service(request).await,
             Intent::RemoveEnvironment(request) => self.plan_remove_environment(request).await,
             Intent::DomainAdd(request) => self.plan_domain_add(request).await,

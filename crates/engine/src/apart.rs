@@ -5,7 +5,7 @@ use crate::{
     Engine, Result,
     deploy::{
         DeployRequest, ReconfigureRequest, RemoveEnvironmentRequest, RemoveServiceRequest,
-        RollbackRequest,
+        RestartRequest, RollbackRequest,
     },
     domains::{DomainAddRequest, DomainRemoveRequest},
     error::EngineError,
@@ -41,6 +41,7 @@ impl Intent {
             Intent::Deploy(DeployRequest { environment_id, .. })
             | Intent::Reconfigure(ReconfigureRequest { environment_id, .. })
             | Intent::Rollback(RollbackRequest { environment_id, .. })
+            | Intent::Restart(RestartRequest { environment_id, .. })
             | Intent::RemoveService(RemoveServiceRequest { environment_id, .. })
             | Intent::DomainAdd(DomainAddRequest { environment_id, .. }) => {
                 Ok(vec![environment_target(*environment_id)])
@@ -62,7 +63,8 @@ impl Intent {
             | Intent::ReleaseIp { .. }
             | Intent::Destroy(_)
             | Intent::BaseSnapshot(_)
-            | Intent::DeleteBaseSnapshot { .. } => Ok(Vec::new()),
+            | Intent::DeleteBaseSnapshot { .. }
+            | Intent::DeleteSnapshot(_) => Ok(Vec::new()),
         }
     }
 }

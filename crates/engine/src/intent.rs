@@ -5,13 +5,13 @@ use crate::{
     action::Action,
     deploy::{
         DeployRequest, ReconfigureRequest, RemoveEnvironmentRequest, RemoveServiceRequest,
-        RollbackRequest,
+        RestartRequest, RollbackRequest,
     },
     domains::{DomainAddRequest, DomainRemoveRequest},
     error::EngineError,
     servers::{
-        AdoptRequest, BaseSnapshotRequest, DestroyRequest, DestroyTarget, PowerRequest,
-        ProvisionRequest, SnapshotRequest,
+        AdoptRequest, BaseSnapshotRequest, DeleteSnapshotRequest, DestroyRequest, DestroyTarget,
+        PowerRequest, ProvisionRequest, SnapshotRequest,
     },
     steps::Prepared,
     world::World,
@@ -40,9 +40,11 @@ pub(crate) enum Intent {
     Destroy(DestroyRequest),
     BaseSnapshot(BaseSnapshotRequest),
     DeleteBaseSnapshot { snapshot_id: SnapshotId },
+    DeleteSnapshot(DeleteSnapshotRequest),
     Deploy(DeployRequest),
     Reconfigure(ReconfigureRequest),
     Rollback(RollbackRequest),
+    Restart(RestartRequest),
     RemoveService(RemoveServiceRequest),
     RemoveEnvironment(RemoveEnvironmentRequest),
     DomainAdd(DomainAddRequest),
@@ -70,11 +72,15 @@ impl Intent {
             Intent::DeleteBaseSnapshot { snapshot_id } => {
                 seen(servers::observe_delete_base(world, *snapshot_id).await?)
             }
+            Intent::DeleteSnapshot(request) => {
+                seen(servers::observe_delete_snapshot(world, request).await?)
+            }
             Intent::Deploy(request) => seen(deploy::observe_deploy(world, request).await?),
             Intent::Reconfigure(request) => {
                 seen(deploy::observe_reconfigure(world, request).await?)
             }
             Intent::Rollback(request) => seen(deploy::observe_rollback(world, request).await?),
+            Intent::Restart(request) => seen(deploy::observe_restart(world, request).await?),
             Intent::RemoveService(request) => seen(deploy::observe_remove(world, request).await?),
             Intent::RemoveEnvironment(request) => {
                 seen(deploy::observe_remove_environment(world, request).await?)
@@ -90,6 +96,7 @@ impl Intent {
             Intent::Deploy(_)
             | Intent::Reconfigure(_)
             | Intent::Rollback(_)
+            | Intent::Restart(_)
             | Intent::RemoveService(_)
             | Intent::RemoveEnvironment(_)
             | Intent::DomainAdd(_)
@@ -103,7 +110,8 @@ impl Intent {
             | Intent::ReserveIp { .. }
             | Intent::ReleaseIp { .. }
             | Intent::Destroy(_)
-            | Intent::DeleteBaseSnapshot { .. } => Queue::Default,
+            | Intent::DeleteBaseSnapshot { .. }
+            | Intent::DeleteSnapshot(_) => Queue::Default,
             Intent::BaseSnapshot(_) => Queue::Build,
         }
     }
@@ -114,6 +122,7 @@ impl Intent {
         match self {
             Intent::Reconfigure(_)
             | Intent::Rollback(_)
+            | Intent::Restart(_)
             | Intent::DomainAdd(_)
             | Intent::DomainRemove(_) => true,
             Intent::Provision(_)
@@ -127,6 +136,7 @@ impl Intent {
             | Intent::Destroy(_)
             | Intent::BaseSnapshot(_)
             | Intent::DeleteBaseSnapshot { .. }
+            | Intent::DeleteSnapshot(_)
             | Intent::Deploy(_)
             | Intent::RemoveService(_)
             | Intent::RemoveEnvironment(_) => false,
@@ -162,9 +172,13 @@ impl Intent {
                 format!("base:{}@{}", request.region, request.account_id)
             }
             Intent::DeleteBaseSnapshot { snapshot_id } => format!("base:{snapshot_id}"),
+            Intent::DeleteSnapshot(request) => {
+                format!("snapshot:{}@{}", request.snapshot_ref, request.account_id)
+            }
             Intent::Deploy(request) => service(&request.environment_id, &request.service_id),
             Intent::Reconfigure(request) => service(&request.environment_id, &request.service_id),
             Intent::Rollback(request) => service(&request.environment_id, &request.service_id),
+            Intent::Restart(request) => service(&request.environment_id, &request.service_id),
             Intent::RemoveService(request) => service(&request.environment_id, &request.service_id),
             Intent::RemoveEnvironment(request) => environment_target(request.environment_id),
             Intent::DomainAdd(request) => service(&request.environment_id, &request.service_id),
@@ -183,6 +197,7 @@ impl Intent {
             Intent::Destroy(_)
             | Intent::ReleaseIp { .. }
             | Intent::DeleteBaseSnapshot { .. }
+            | Intent::DeleteSnapshot(_)
             | Intent::RemoveService(_)
             | Intent::RemoveEnvironment(_)
             | Intent::Prepare { .. }
@@ -196,6 +211,7 @@ impl Intent {
             | Intent::Deploy(_)
             | Intent::Reconfigure(_)
             | Intent::Rollback(_)
+            | Intent::Restart(_)
             | Intent::DomainAdd(_)
             | Intent::DomainRemove(_) => OnFailure::Undo,
         }

@@ -39,7 +39,7 @@ pub use action::Action;
 pub use data::{Everything, Whereabouts};
 pub use deploy::{
     DeployAction, DeployRequest, Draft, Files, ImageFrom, LogsRequest, Origin, ReconfigureRequest,
-    RemoveEnvironmentRequest, RemoveServiceRequest, RollbackRequest, Since, Spot,
+    RemoveEnvironmentRequest, RemoveServiceRequest, RestartRequest, RollbackRequest, Since, Spot,
 };
 pub use diagnostics::Diagnostics;
 pub use domains::{
@@ -61,9 +61,10 @@ pub use preferences::{Motion, Preferences, Theme};
 pub use projects::{ImportChange, Imported, ImportedVariable, NewService, Place};
 pub use rows::{AnyRow, Changed, ChangedRow};
 pub use servers::{
-    AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DestroyRequest, DestroyTarget, Ending,
-    Figures, HostKeySeen, ImageChoice, Journal, Listed, Losses, PowerRequest, ProvisionRequest,
-    Running, ServerAction, Sighting, SnapshotRequest, SnapshotState, Terminal, Viewer,
+    AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DeleteSnapshotRequest, DestroyRequest,
+    DestroyTarget, Ending, Figures, HostKeySeen, ImageChoice, Journal, Listed, Losses,
+    PowerRequest, ProvisionRequest, Running, ServerAction, Sighting, SnapshotRequest,
+    SnapshotState, Terminal, Viewer,
 };
 pub use tour::{Tour, TourGround};
 pub use versions::{

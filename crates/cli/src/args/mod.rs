@@ -86,6 +86,8 @@ pub enum Noun {
     Rollback(RollbackArguments),
     /// Runs the present image with today's variables and settings.
     Reconfigure(ReconfigureArguments),
+    /// Starts the present release anew as it is; the new container takes over once it is well.
+    Restart(RestartArguments),
     /// Releases that can be rolled back to.
     #[command(subcommand)]
     Release(ReleaseVerb),

@@ -166,6 +166,25 @@ pub enum SnapshotVerb {
     },
     /// All base snapshots; outdated ones are marked.
     List,
+    /// All disk images of an account, base snapshots or not.
+    ListAll {
+        /// Name of the DigitalOcean account.
+        #[arg(long)]
+        account: String,
+    },
+    /// Deletes a disk image that is no base snapshot, such as one of a server.
+    DeleteImage {
+        /// The provider's id of it, as listed.
+        id: String,
+        /// Name of the DigitalOcean account.
+        #[arg(long)]
+        account: String,
+        /// Its name, repeated: what is on it cannot be brought back.
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        approval: Approval,
+    },
     /// Deletes one at its provider.
     Delete {
         /// Its id, as listed.

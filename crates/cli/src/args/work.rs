@@ -36,6 +36,15 @@ pub struct RollbackArguments {
     pub approval: Approval,
 }
 
+/// What to start anew.
+#[derive(Debug, Args)]
+pub struct RestartArguments {
+    /// `project/environment/service`.
+    pub path: String,
+    #[command(flatten)]
+    pub approval: Approval,
+}
+
 /// What to reconfigure.
 #[derive(Debug, Args)]
 pub struct ReconfigureArguments {

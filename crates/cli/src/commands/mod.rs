@@ -50,6 +50,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         Noun::Deploy(arguments) => work::deploy(arguments, &desk).await,
         Noun::Rollback(arguments) => work::rollback(arguments, &desk).await,
         Noun::Reconfigure(arguments) => work::reconfigure(arguments, &desk).await,
+        Noun::Restart(arguments) => work::restart(arguments, &desk).await,
         Noun::Release(verb) => work::releases(verb, &desk).await,
         Noun::Deployment(verb) => work::deployments(verb, &desk).await,
         Noun::Logs(arguments) => work::logs(arguments, &desk).await,

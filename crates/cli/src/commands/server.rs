@@ -10,8 +10,8 @@ use crate::{
 };
 use plimsoll_domain::{ServerId, name::Name};
 use plimsoll_engine::{
-    AdoptRequest, BaseSnapshotRequest, DestroyRequest, DestroyTarget, ImageChoice, PowerRequest,
-    ProvisionRequest, SnapshotRequest,
+    AdoptRequest, BaseSnapshotRequest, DeleteSnapshotRequest, DestroyRequest, DestroyTarget,
+    ImageChoice, PowerRequest, ProvisionRequest, SnapshotRequest,
 };
 use serde_json::json;
 
@@ -225,6 +225,45 @@ pub async fn snapshots(verb: SnapshotVerb, desk: &Desk) -> Answer {
                 table(&["ID", "REGIONS", "SIZE", "MADE", "RECIPE"], &rows)
             });
             Ok(())
+        }
+        SnapshotVerb::ListAll { account } => {
+            let account_id = account::named(desk, &account).await?;
+            let all = desk.engine.snapshots(account_id).await?;
+            desk.output.answer(&all, |all| {
+                let rows: Vec<_> = all
+                    .iter()
+                    .map(|state| {
+                        let kind = match (state.base_id, state.outdated) {
+                            (None, _) => "",
+                            (Some(_), true) => "outdated base",
+                            (Some(_), false) => "current base",
+                        };
+                        vec![
+                            state.disk.id.clone(),
+                            state.disk.name.clone(),
+                            bytes(state.disk.size_bytes),
+                            state.disk.created_at.clone(),
+                            kind.to_owned(),
+                        ]
+                    })
+                    .collect();
+                table(&["ID", "NAME", "SIZE", "MADE", "KIND"], &rows)
+            });
+            Ok(())
+        }
+        SnapshotVerb::DeleteImage {
+            id,
+            account,
+            name,
+            approval,
+        } => {
+            let request = DeleteSnapshotRequest {
+                account_id: account::named(desk, &account).await?,
+                snapshot_ref: id,
+                name,
+            };
+            let plan = desk.engine.plan_delete_snapshot(request).await?;
+            desk.carry_out(plan, &approval).await
         }
         SnapshotVerb::Delete { id, approval } => {
             let plan = desk

@@ -4,7 +4,7 @@ use super::{parsed, spec::reference};
 use crate::{
     args::{
         AuditVerb, DeployArguments, DeploymentVerb, JobVerb, LogsArguments, Paging,
-        ReconfigureArguments, ReleaseVerb, RollbackArguments, StatusArguments,
+        ReconfigureArguments, ReleaseVerb, RestartArguments, RollbackArguments, StatusArguments,
     },
     desk::Desk,
     failure::{Answer, Failed},
@@ -15,7 +15,7 @@ use crate::{
 use plimsoll_domain::{JobId, job::JobStatus, name::Name};
 use plimsoll_engine::{
     AuditFilter, DeployRequest, DeploymentFilter, JobFilter, LogsRequest, Page, ReconfigureRequest,
-    RollbackRequest, ports::Progress,
+    RestartRequest, RollbackRequest, ports::Progress,
 };
 use plimsoll_protocol::LogStream;
 use serde_json::json;
@@ -68,6 +68,17 @@ pub async fn reconfigure(arguments: ReconfigureArguments, desk: &Desk) -> Answer
         service_id,
     };
     let plan = desk.engine.plan_reconfigure(request).await?;
+    desk.carry_out(plan, &arguments.approval).await
+}
+
+/// `plimsoll restart …`
+pub async fn restart(arguments: RestartArguments, desk: &Desk) -> Answer {
+    let (environment_id, service_id) = desk.run_path(&arguments.path).await?;
+    let request = RestartRequest {
+        environment_id,
+        service_id,
+    };
+    let plan = desk.engine.plan_restart(request).await?;
     desk.carry_out(plan, &arguments.approval).await
 }
 

@@ -3,7 +3,8 @@
 use super::{
     DeployAction, Draft, Here, ImageFrom, here,
     plan::{cautions, switch_steps},
-    request::{ReconfigureRequest, RollbackRequest, ServerSeen, variables_seen},
+    request::{ReconfigureRequest, RestartRequest, RollbackRequest, ServerSeen, variables_seen},
+    variables,
 };
 use crate::{
     Engine, Plan, Result,
@@ -44,7 +45,35 @@ pub(crate) struct ObservedReconfigure {
     variables: BTreeMap<String, String>,
 }
 
+/// What was seen before planning a restart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ObservedRestart {
+    path: String,
+    servers: Vec<ServerSeen>,
+    serving: Option<u32>,
+}
+
 impl Engine {
+    /// Plans to start the release that serves anew, just as it is. A new container proves well
+    /// before it takes over, so nobody waits; nothing is built and nothing travels.
+    pub async fn plan_restart(&self, request: RestartRequest) -> Result<Plan> {
+        let world = &self.world;
+        let here = here(world, request.environment_id, request.service_id).await?;
+        here.check_servers()?;
+        let observed = look_at(world, &here).await?;
+        let (release, serving) = serving(world, request.environment_id, request.service_id).await?;
+        let mut prepared = rerun(
+            format!("Restart {}", here.path()),
+            &here,
+            &release,
+            Some(release.id),
+            Some(&serving),
+        );
+        sites_for_new_servers(world, &here, Some(&serving), &mut prepared).await?;
+        self.save_plan(&Intent::Restart(request), &observed, prepared)
+            .await
+    }
+
     /// Plans to run an earlier release again: the same image by digest, with the configuration and
     /// variables of then, on all of the environment's servers.
     pub async fn plan_rollback(&self, request: RollbackRequest) -> Result<Plan> {
@@ -72,6 +101,7 @@ impl Engine {
                 ));
             }
         }
+        variables::say_changes(world, serving.as_ref(), &mut prepared).await?;
         sites_for_new_servers(world, &here, serving.as_ref(), &mut prepared).await?;
         self.save_plan(&Intent::Rollback(request), &observed, prepared)
             .await
@@ -104,6 +134,7 @@ impl Engine {
             None,
             Some(&serving),
         );
+        variables::say_changes(world, Some(&serving), &mut prepared).await?;
         sites_for_new_servers(world, &here, Some(&serving), &mut prepared).await?;
         self.save_plan(&Intent::Reconfigure(request), &observed, prepared)
             .await
@@ -116,6 +147,14 @@ pub(crate) async fn observe_rollback(
 ) -> Result<ObservedRollback> {
     let here = here(world, request.environment_id, request.service_id).await?;
     Ok(look_back(world, &here, request).await?.0)
+}
+
+pub(crate) async fn observe_restart(
+    world: &World,
+    request: &RestartRequest,
+) -> Result<ObservedRestart> {
+    let here = here(world, request.environment_id, request.service_id).await?;
+    look_at(world, &here).await
 }
 
 pub(crate) async fn observe_reconfigure(
@@ -169,6 +208,14 @@ fn nowhere(error: NoRollback) -> EngineError {
             EngineError::conflict("release_serves", text).next_step("There is nothing to do.")
         }
     }
+}
+
+async fn look_at(world: &World, here: &Here) -> Result<ObservedRestart> {
+    Ok(ObservedRestart {
+        path: here.path(),
+        servers: here.servers_seen(),
+        serving: number_serving(world, here.environment.id, here.service.id).await?,
+    })
 }
 
 async fn look_again(world: &World, here: &Here) -> Result<ObservedReconfigure> {

@@ -12,13 +12,14 @@ mod remove;
 mod request;
 mod since;
 mod switch;
+mod variables;
 
 pub use logs::LogsRequest;
 pub use remove::{RemoveEnvironmentRequest, RemoveServiceRequest};
-pub use request::{DeployRequest, ReconfigureRequest, RollbackRequest};
+pub use request::{DeployRequest, ReconfigureRequest, RestartRequest, RollbackRequest};
 pub use since::Since;
 
-pub(crate) use again::{observe_reconfigure, observe_rollback};
+pub(crate) use again::{observe_reconfigure, observe_restart, observe_rollback};
 pub(crate) use image::Exports;
 pub(crate) use plan::observe as observe_deploy;
 pub(crate) use record::begin;

@@ -6,6 +6,7 @@ use super::{
     here,
     material::{Built, Material, resolve},
     request::{DeployRequest, ServerSeen, variables_seen},
+    variables,
 };
 use crate::{
     Engine, Plan, Result,
@@ -80,6 +81,7 @@ impl Engine {
         let mut prepared = plan(
             &observed, &here, &place, material, delta, variables, &serving,
         );
+        variables::say_changes(world, serving.as_ref(), &mut prepared).await?;
         sites_for_new_servers(world, &here, serving.as_ref(), &mut prepared).await?;
         self.save_plan(&Intent::Deploy(request), &observed, prepared)
             .await

@@ -40,6 +40,11 @@ fn asked(intent: &Intent) -> Option<(EnvironmentId, ServiceId, DeploymentKind)> 
             request.service_id,
             DeploymentKind::Rollback,
         )),
+        Intent::Restart(request) => Some((
+            request.environment_id,
+            request.service_id,
+            DeploymentKind::Restart,
+        )),
         Intent::Provision(_)
         | Intent::Adopt(_)
         | Intent::Prepare { .. }
@@ -51,6 +56,7 @@ fn asked(intent: &Intent) -> Option<(EnvironmentId, ServiceId, DeploymentKind)> 
         | Intent::Destroy(_)
         | Intent::BaseSnapshot(_)
         | Intent::DeleteBaseSnapshot { .. }
+        | Intent::DeleteSnapshot(_)
         | Intent::RemoveService(_)
         | Intent::RemoveEnvironment(_)
         | Intent::DomainAdd(_)

@@ -55,6 +55,15 @@ pub struct RollbackRequest {
     pub to: Option<u32>,
 }
 
+/// The release that serves, started anew with its own variables and settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartRequest {
+    /// The environment.
+    pub environment_id: EnvironmentId,
+    /// The service.
+    pub service_id: ServiceId,
+}
+
 /// A service in an environment, with everything that stands around it.
 pub(crate) struct Here {
     pub project: Project,

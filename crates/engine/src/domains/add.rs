@@ -158,7 +158,9 @@ async fn look(world: &World, here: &Here, request: &DomainAddRequest) -> Result<
             .servers
             .iter()
             .map(|server| {
-                let address = server.ssh.as_ref().map(|ssh| ssh.host.clone());
+                // The reserved one stays when the machine behind it goes.
+                let own = server.ssh.as_ref().map(|ssh| ssh.host.clone());
+                let address = server.reserved_ip.clone().or(own);
                 (server.id, server.name.clone(), address)
             })
             .collect(),

@@ -62,6 +62,27 @@ impl Engine {
         }
     }
 
+    /// The address that a browser opens for a domain.
+    ///
+    /// # Errors
+    /// `domain_on_practice` where the system's browser would not find it.
+    pub async fn domain_address(&self, id: DomainId) -> Result<String> {
+        let domain = self.world.store.need::<Domain>(&id).await?;
+        let account = self
+            .world
+            .account(domain.account_id, Provider::Cloudflare)
+            .await?;
+        if account.endpoint.is_practice() {
+            return Err(EngineError::refused(
+                "domain_on_practice",
+                format!("{} is a name of the practice cloud.", domain.host),
+            )
+            .evidence(["The system's browser asks the internet's name servers.".to_owned()])
+            .next_step("Check it from outside: Plimsoll asks the practice cloud's name server."));
+        }
+        Ok(format!("https://{}/", domain.host))
+    }
+
     /// All zones of an account.
     pub async fn zones(&self, account: ProviderAccountId) -> Result<Vec<Zone>> {
         let account = self.world.account(account, Provider::Cloudflare).await?;

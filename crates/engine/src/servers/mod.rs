@@ -22,7 +22,7 @@ pub use adopt::{AdoptRequest, HostKeySeen};
 pub use base::{BaseSnapshotRequest, BaseSnapshotState};
 pub use destroy::{DestroyRequest, DestroyTarget};
 pub use figures::{Figures, Running, Sighting};
-pub use images::SnapshotState;
+pub use images::{DeleteSnapshotRequest, SnapshotState};
 pub use journal::Journal;
 pub use list::Listed;
 pub use loss::Losses;
@@ -35,6 +35,7 @@ pub(crate) use base::{observe_base, observe_delete as observe_delete_base};
 pub(crate) use contact::pause;
 pub(crate) use create::one_time_entry;
 pub(crate) use destroy::observe as observe_destroy;
+pub(crate) use images::observe as observe_delete_snapshot;
 pub(crate) use power::observe as observe_server;
 pub(crate) use provision::observe as observe_provision;
 pub(crate) use reserved::observe as observe_reserved;
@@ -225,6 +226,15 @@ pub enum ServerAction {
         /// Which one.
         snapshot_id: SnapshotId,
     },
+    /// Deletes another disk image at the provider.
+    DeleteSnapshot {
+        /// The account that keeps it.
+        account_id: ProviderAccountId,
+        /// The provider's id of it.
+        snapshot_ref: String,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl ServerAction {
@@ -338,6 +348,11 @@ impl ServerAction {
                 recipe_hash,
             } => base::record(world, *snapshot_id, *account_id, name, recipe_hash).await,
             ServerAction::DeleteBase { snapshot_id } => base::delete(world, *snapshot_id).await,
+            ServerAction::DeleteSnapshot {
+                account_id,
+                snapshot_ref,
+                name,
+            } => images::delete(world, *account_id, snapshot_ref, name).await,
         }
     }
 
@@ -383,7 +398,8 @@ impl ServerAction {
             | ServerAction::Retire { .. }
             | ServerAction::Dismiss { .. }
             | ServerAction::ForgetIdentity { .. }
-            | ServerAction::DeleteBase { .. } => Ok(()),
+            | ServerAction::DeleteBase { .. }
+            | ServerAction::DeleteSnapshot { .. } => Ok(()),
         }
     }
 }

@@ -147,3 +147,34 @@ async fn a_destroyed_server_gives_its_address_back() {
     world.succeed(plan).await;
     assert_eq!(ours(&world), []);
 }
+
+#[tokio::test]
+async fn a_name_leads_to_the_reserved_address_of_its_server() {
+    let world = World::new().await;
+    let (spot, request) = crate::domains::ready(&world).await;
+    world.deploy(spot).await;
+    world
+        .succeed(world.engine.plan_domain_add(request.clone()).await.unwrap())
+        .await;
+    let leads_to = || world.cloud.state.lock().unwrap().records[0].content.clone();
+    assert_eq!(leads_to(), "10.0.0.1");
+    let server = world.engine.server_named(&name("web-1")).await.unwrap();
+    let plan = world.engine.plan_reserve_ip(server.id).await.unwrap();
+    world.succeed(plan).await;
+    // Asked for again, the name is brought up to date.
+    let plan = world.engine.plan_domain_add(request).await.unwrap();
+    let shown: Vec<_> = plan.steps.iter().flat_map(|step| &step.changes).collect();
+    let reserved = kept(&world).await.unwrap();
+    assert!(
+        shown
+            .iter()
+            .any(|change| change.subject == "app.example.com"
+                && change
+                    .after
+                    .as_deref()
+                    .is_some_and(|to| to.contains(&reserved))),
+        "{shown:?}"
+    );
+    world.succeed(plan).await;
+    assert_eq!(leads_to(), reserved);
+}

@@ -1,7 +1,9 @@
 use crate::world::{Spot, World, name};
-use plimsoll_domain::{job::JobStatus, name::VariableName, source::Source};
+use plimsoll_domain::{
+    deployment::DeploymentKind, job::JobStatus, name::VariableName, source::Source,
+};
 use plimsoll_engine::{
-    Kind, Plan, ReconfigureRequest, RemoveServiceRequest, Result, RollbackRequest,
+    Kind, Plan, ReconfigureRequest, RemoveServiceRequest, RestartRequest, Result, RollbackRequest,
 };
 
 const A: &str = "10.0.0.1";
@@ -122,6 +124,56 @@ async fn first_release_has_nowhere_to_roll_back_to() {
         (error.code(), error.kind()),
         ("nowhere_to_roll_back_to", Kind::NotFound)
     );
+}
+
+#[tokio::test]
+async fn a_restart_runs_the_same_release_anew_with_the_variables_of_then() {
+    let world = World::new().await;
+    let spot = one(&world).await;
+    let request = RestartRequest {
+        environment_id: spot.environment,
+        service_id: spot.service,
+    };
+    let restart = || world.engine.plan_restart(request.clone());
+    assert_eq!(restart().await.unwrap_err().code(), "never_deployed");
+    world.deploy(spot).await;
+    let image = world.serves(A);
+    let before = world
+        .engine
+        .serving(spot.environment, spot.service)
+        .await
+        .unwrap()
+        .unwrap();
+    let key = VariableName::parse("COLOUR").unwrap();
+    world
+        .engine
+        .set_variable(spot.environment, spot.service, key, "green".into())
+        .await
+        .unwrap();
+    let plan = restart().await.unwrap();
+    assert_eq!(plan.downtime_ms(), 0);
+    assert_eq!(plan.transfer_bytes(), 0);
+    world.succeed(plan).await;
+    assert_eq!(world.serves(A), image);
+    world.hosts.with(A, |host| {
+        let ran = host.serves("shop-production-web").unwrap();
+        assert_eq!(ran.deploy.variables, [], "it runs as it was");
+        assert_ne!(ran.deploy.deployment_id, before.id, "a new container");
+    });
+    let serving = world
+        .engine
+        .serving(spot.environment, spot.service)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(serving.kind, DeploymentKind::Restart);
+    assert_eq!(serving.release_id, before.release_id);
+    let releases = world
+        .engine
+        .releases(spot.environment, spot.service)
+        .await
+        .unwrap();
+    assert_eq!(releases.len(), 1);
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use plimsoll_domain::{
     service::{ServiceSpec, Volume},
 };
 use plimsoll_engine::{
-    AuditFilter, BaseSnapshotRequest, Ending, Journal, Page, ProvisionRequest, Sighting, Viewer,
+    AuditFilter, BaseSnapshotRequest, DeleteSnapshotRequest, Ending, Journal, Page,
+    ProvisionRequest, Sighting, SnapshotRequest, Viewer,
     ports::{Progress, ScreenSize},
 };
 use plimsoll_protocol::LogStream;
@@ -100,6 +101,56 @@ async fn a_base_snapshot_is_known_among_the_images_of_its_account() {
     let images = world.engine.snapshots(account_id).await.unwrap();
     assert_eq!(images.len(), 1);
     assert!(images[0].base_id.is_some() && !images[0].outdated);
+}
+
+#[tokio::test]
+async fn a_snapshot_of_a_server_goes_when_its_name_is_repeated_and_a_base_does_not() {
+    let world = World::new().await;
+    let server_id = world.servers(&["web-1"]).await[0];
+    let account_id = world.engine.account_named(&name("do")).await.unwrap().id;
+    let base = BaseSnapshotRequest {
+        account_id,
+        region: "fra1".to_owned(),
+        size: "small".to_owned(),
+    };
+    let plan = world.engine.plan_base_snapshot(base).await.unwrap();
+    world.succeed(plan).await;
+    let taken = SnapshotRequest {
+        server_id,
+        label: Some(name("before")),
+    };
+    let plan = world.engine.plan_snapshot(taken).await.unwrap();
+    world.succeed(plan).await;
+    let all = world.engine.snapshots(account_id).await.unwrap();
+    let (bases, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.base_id.is_some());
+    let request = |disk: &plimsoll_engine::ports::DiskSnapshot, name: &str| DeleteSnapshotRequest {
+        account_id,
+        snapshot_ref: disk.id.clone(),
+        name: name.to_owned(),
+    };
+    let refused = async |request| {
+        let planned = world.engine.plan_delete_snapshot(request).await;
+        planned.unwrap_err().code().to_owned()
+    };
+    let (base, disk) = (&bases[0].disk, &others[0].disk);
+    assert_eq!(refused(request(base, &base.name)).await, "snapshot_is_base");
+    assert_eq!(refused(request(disk, "web-1")).await, "name_differs");
+    let unknown = DeleteSnapshotRequest {
+        snapshot_ref: "0".to_owned(),
+        ..request(disk, &disk.name)
+    };
+    assert_eq!(refused(unknown).await, "snapshot_unknown");
+
+    let plan = world.engine.plan_delete_snapshot(request(disk, &disk.name));
+    world.succeed(plan.await.unwrap()).await;
+    let left = world.engine.snapshots(account_id).await.unwrap();
+    assert_eq!(left, bases);
+    let filter = AuditFilter {
+        act: Some("snapshot.delete".to_owned()),
+        ..AuditFilter::default()
+    };
+    let noted = world.engine.audit(&filter, &Page::default()).await.unwrap();
+    assert_eq!(noted.items[0].details["name"], disk.name.as_str());
 }
 
 /// Keeps what a terminal shows.
