@@ -59,6 +59,24 @@ pub async fn domain_plan_remove(
     Ok(engine.plan_domain_remove(request).await?.into())
 }
 
+/// Opens a name in the system's browser.
+#[tauri::command]
+#[specta::specta]
+pub async fn domain_open(desk: State<'_, Desk>, domain_id: DomainId) -> Result<(), CommandError> {
+    let address = desk
+        .engine()
+        .await?
+        .domain_address(domain_id.into())
+        .await?;
+    tauri_plugin_opener::open_url(&address, None::<&str>).map_err(|error| {
+        CommandError::input(
+            "browser_not_opened",
+            format!("{address} could not be opened: {error}."),
+            "Copy the address into a browser.",
+        )
+    })
+}
+
 /// Looks at a name from outside.
 #[tauri::command]
 #[specta::specta]

@@ -1,6 +1,7 @@
 //! One file a noun. A command parses, makes one call and converts.
 
 pub mod account;
+pub mod audit;
 pub mod bin;
 pub mod data;
 pub mod deployment;

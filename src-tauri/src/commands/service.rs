@@ -9,7 +9,8 @@ use crate::{
 };
 use plimsoll_domain::form;
 use plimsoll_engine::{
-    DeployRequest, NewService, ReconfigureRequest, RemoveServiceRequest, RollbackRequest,
+    DeployRequest, NewService, ReconfigureRequest, RemoveServiceRequest, RestartRequest,
+    RollbackRequest,
 };
 use tauri::State;
 
@@ -103,6 +104,21 @@ pub async fn service_plan_reconfigure(
         service_id: service_id.into(),
     };
     Ok(desk.engine().await?.plan_reconfigure(request).await?.into())
+}
+
+/// Plans to start the release that serves anew, as it is.
+#[tauri::command]
+#[specta::specta]
+pub async fn service_plan_restart(
+    desk: State<'_, Desk>,
+    environment_id: EnvironmentId,
+    service_id: ServiceId,
+) -> Result<PlanView, CommandError> {
+    let request = RestartRequest {
+        environment_id: environment_id.into(),
+        service_id: service_id.into(),
+    };
+    Ok(desk.engine().await?.plan_restart(request).await?.into())
 }
 
 /// Plans to go back to a release: the one of that number, or the one before the one that serves.

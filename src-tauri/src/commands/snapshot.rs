@@ -5,7 +5,7 @@ use crate::{
     views::{CommandError, PlanView, ProviderAccountId, SnapshotId, SnapshotView, ValuesView},
 };
 use plimsoll_domain::form::server;
-use plimsoll_engine::BaseSnapshotRequest;
+use plimsoll_engine::{BaseSnapshotRequest, DeleteSnapshotRequest};
 use tauri::State;
 
 /// All disk images of an account, the newest first.
@@ -43,6 +43,28 @@ pub async fn snapshot_plan_delete_base(
     let engine = desk.engine().await?;
     Ok(engine
         .plan_delete_base_snapshot(snapshot_id.into())
+        .await?
+        .into())
+}
+
+/// Plans to delete a disk image that is no base snapshot. `name` is its name, as somebody typed it.
+#[tauri::command]
+#[specta::specta]
+pub async fn snapshot_plan_delete(
+    desk: State<'_, Desk>,
+    account_id: ProviderAccountId,
+    snapshot_ref: String,
+    name: String,
+) -> Result<PlanView, CommandError> {
+    let request = DeleteSnapshotRequest {
+        account_id: account_id.into(),
+        snapshot_ref,
+        name,
+    };
+    Ok(desk
+        .engine()
+        .await?
+        .plan_delete_snapshot(request)
         .await?
         .into())
 }

@@ -21,6 +21,8 @@ mirror! {
         Rollback,
         /// The same image with other variables or settings.
         Reconfigure,
+        /// The release that serves, started anew as it is.
+        Restart,
     }
 }
 

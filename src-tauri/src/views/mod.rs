@@ -1,6 +1,7 @@
 //! What the pages see of each noun: only what a screen shows, never a secret.
 
 mod account;
+mod audit;
 mod data;
 mod deployment;
 mod desk;
@@ -29,6 +30,7 @@ mod variable;
 mod version;
 
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
+pub use audit::{AuditPageView, AuditReportView};
 pub use data::{DataLocationView, RestoredView, SavedView};
 pub use deployment::{
     DeploymentDetailView, DeploymentFilterView, DeploymentRowView, DeploymentView,

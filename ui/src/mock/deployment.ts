@@ -41,7 +41,14 @@ function row(n: number): DeploymentRowView {
 			environment_id: shopProduction,
 			service_id: which === 0 ? shopWeb : `service-${which}`,
 			release_id: done ? idOf(n, 'd002') : null,
-			kind: n % 13 === 7 ? 'rollback' : n % 11 === 2 ? 'reconfigure' : 'deploy',
+			kind:
+				n % 13 === 7
+					? 'rollback'
+					: n % 11 === 2
+						? 'reconfigure'
+						: n % 17 === 5
+							? 'restart'
+							: 'deploy',
 			status,
 			job_id: done ? jobIds.succeeded : status === 'running' ? jobIds.running : jobIds.failed,
 			server_ids: [serverIds.web1, serverIds.web2],

@@ -154,3 +154,4 @@ answer('domain_plan_add', () =>
 		field: 'host'
 	})
 );
+answer('domain_open', () => null);

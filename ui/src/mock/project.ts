@@ -363,6 +363,7 @@ const nothing = (): never =>
 for (const command of [
 	'service_plan_deploy',
 	'service_plan_reconfigure',
+	'service_plan_restart',
 	'service_plan_rollback',
 	'service_plan_remove',
 	'environment_plan_remove'

@@ -77,6 +77,14 @@ export const screens: Screen[] = [
 		ask: 'token=narrow',
 		then: [{ click: 'Try it and connect' }]
 	},
+	{ name: 'audit', path: '/settings/audit', states: ['full', 'empty', 'loading', 'error'] },
+	{
+		name: 'audit-broken',
+		path: '/settings/audit',
+		states: ['full'],
+		ask: 'audit=broken',
+		then: [{ click: 'Check the log' }]
+	},
 	{ name: 'ssh-keys', path: '/settings/keys', states: ['full', 'empty'] },
 	{ name: 'theme', path: '/settings/theme', states: ['full'] },
 	{ name: 'shortcuts', path: '/settings/shortcuts', states: ['full'] },

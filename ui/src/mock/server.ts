@@ -349,6 +349,7 @@ answer('server_plan_provision', () =>
 );
 answer('snapshot_plan_base', () => plan);
 answer('snapshot_plan_delete_base', () => plan);
+answer('snapshot_plan_delete', () => plan);
 
 type Field = OpenFormView['form']['fields'][number];
 const field = (one: Partial<Field> & { name: string; label: string }): Field => ({

@@ -11,7 +11,7 @@ const STATUSES: JobStatusView[] = [
 	'cancelled',
 	'interrupted'
 ];
-const KINDS: DeploymentKindView[] = ['deploy', 'rollback', 'reconfigure'];
+const KINDS: DeploymentKindView[] = ['deploy', 'rollback', 'reconfigure', 'restart'];
 const DAY = 86_400_000;
 
 /** The filter that an address asks for; what it says that cannot be is left out. */

@@ -15,7 +15,8 @@ export const STATUS: Record<JobStatusView, { tone: Tone; word: string }> = {
 export const KINDS: Record<DeploymentKindView, string> = {
 	deploy: 'Deployment',
 	rollback: 'Rollback',
-	reconfigure: 'Settings applied'
+	reconfigure: 'Settings applied',
+	restart: 'Restart'
 };
 
 /** How something stands in the second release against the first. */

@@ -53,5 +53,6 @@ export const HEALTH: Record<HealthView, { tone: Tone; word: string }> = {
 export const KINDS: Record<DeploymentKindView, string> = {
 	deploy: 'Deployment',
 	rollback: 'Rollback',
-	reconfigure: 'Settings applied'
+	reconfigure: 'Settings applied',
+	restart: 'Restart'
 };

@@ -73,6 +73,8 @@ export const commands = {
 	servicePlanDeploy: (environmentId: EnvironmentId, serviceId: ServiceId, configurationId: ConfigurationId | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_deploy", { environmentId, serviceId, configurationId })),
 	/**  Plans to run the release that serves with the settings and variables of today. */
 	servicePlanReconfigure: (environmentId: EnvironmentId, serviceId: ServiceId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_reconfigure", { environmentId, serviceId })),
+	/**  Plans to start the release that serves anew, as it is. */
+	servicePlanRestart: (environmentId: EnvironmentId, serviceId: ServiceId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_restart", { environmentId, serviceId })),
 	/**  Plans to go back to a release: the one of that number, or the one before the one that serves. */
 	servicePlanRollback: (environmentId: EnvironmentId, serviceId: ServiceId, to: number | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("service_plan_rollback", { environmentId, serviceId, to })),
 	/**  Plans to remove a service from an environment's servers. */
@@ -226,6 +228,8 @@ export const commands = {
 	snapshotList: (accountId: ProviderAccountId) => typedError<SnapshotView[], CommandError>(__TAURI_INVOKE("snapshot_list", { accountId })),
 	/**  Plans a base snapshot of today's recipe; those that it outdates go at the end. */
 	snapshotPlanBase: (accountId: ProviderAccountId, values: ValuesView) => typedError<PlanView, CommandError>(__TAURI_INVOKE("snapshot_plan_base", { accountId, values })),
+	/**  Plans to delete a disk image that is no base snapshot. `name` is its name, as somebody typed it. */
+	snapshotPlanDelete: (accountId: ProviderAccountId, snapshotRef: string, name: string) => typedError<PlanView, CommandError>(__TAURI_INVOKE("snapshot_plan_delete", { accountId, snapshotRef, name })),
 	/**  Plans to delete a base snapshot. */
 	snapshotPlanDeleteBase: (snapshotId: SnapshotId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("snapshot_plan_delete_base", { snapshotId })),
 	/**
@@ -241,6 +245,10 @@ export const commands = {
 	terminalAck: (number: number, total: number) => __TAURI_INVOKE<void>("terminal_ack", { number, total }),
 	/**  Hangs up. */
 	terminalClose: (number: number) => __TAURI_INVOKE<void>("terminal_close", { number }),
+	/**  Entries of the audit log, newest first, from where the page before ended. */
+	auditList: (before: string | null, limit: number) => typedError<AuditPageView, CommandError>(__TAURI_INVOKE("audit_list", { before, limit })),
+	/**  Checks every hash, number and link of the audit log. */
+	auditVerify: () => typedError<AuditReportView, CommandError>(__TAURI_INVOKE("audit_verify")),
 	/**  What is known of a newer version, without asking anybody. */
 	updateKnown: () => __TAURI_INVOKE<UpdateView>("update_known"),
 	/**  Asks whether there is a newer version. */
@@ -269,6 +277,8 @@ export const commands = {
 	domainPlanAdd: (host: string, environmentId: EnvironmentId, serviceId: ServiceId, accountId: ProviderAccountId, replace: string | null) => typedError<PlanView, CommandError>(__TAURI_INVOKE("domain_plan_add", { host, environmentId, serviceId, accountId, replace })),
 	/**  Plans to have a name lead nowhere. */
 	domainPlanRemove: (domainId: DomainId) => typedError<PlanView, CommandError>(__TAURI_INVOKE("domain_plan_remove", { domainId })),
+	/**  Opens a name in the system's browser. */
+	domainOpen: (domainId: DomainId) => typedError<null, CommandError>(__TAURI_INVOKE("domain_open", { domainId })),
 	/**  Looks at a name from outside. */
 	domainVisit: (domainId: DomainId, path: string) => typedError<DomainVisitView, CommandError>(__TAURI_INVOKE("domain_visit", { domainId, path })),
 	/**  The entries of one folder of a project; an empty path is the project's folder itself. */
@@ -389,6 +399,38 @@ export type AnswerView = {
 	seen: SeenView | null,
 	/**  Why there was no answer. */
 	failure: CommandError | null,
+};
+
+/**  One act. */
+export type AuditEntryView = {
+	/**  Id. */
+	id: string,
+	/**  When, RFC 3339. */
+	at: string,
+	/**  Who: `user@machine`. */
+	author: string,
+	/**  What was done, such as `server.destroy`. */
+	act: string,
+	/**  To what, such as `server:0192…`. */
+	subject: string,
+	/**  More about it, as JSON; never a secret. */
+	details: string,
+};
+
+/**  Entries, newest first. */
+export type AuditPageView = {
+	/**  The entries. */
+	entries: AuditEntryView[],
+	/**  Where the next page begins; none when this was the last. */
+	next: string | null,
+};
+
+/**  What a check of the log found. */
+export type AuditReportView = {
+	/**  How many entries were checked. */
+	entries: number,
+	/**  Ids of entries that were changed, or whose neighbours are gone. */
+	broken: string[],
 };
 
 /**  A backup of the database. */
@@ -660,7 +702,9 @@ export type DeploymentKindView =
 /**  An earlier release again. */
 "rollback" | 
 /**  The same image with other variables or settings. */
-"reconfigure";
+"reconfigure" | 
+/**  The release that serves, started anew as it is. */
+"restart";
 
 /**  A deployment with what a list says about it, also when its service is gone. */
 export type DeploymentRowView = {
