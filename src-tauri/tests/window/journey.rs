@@ -2,7 +2,7 @@
 //! process, a broken release and a mistake, back to what was well.
 
 use crate::support::{Desk, Keyring, LATER, Role, Window, process};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_goes_live_is_interrupted_breaks_it_and_rolls_back() {
@@ -14,7 +14,7 @@ async fn a_newcomer_goes_live_is_interrupted_breaks_it_and_rolls_back() {
     window.press("Connect both accounts").await;
     window.press("Plan the server").await;
     window.sees("a month more").await;
-    approve_and_end(&window, "Succeeded").await;
+    window.approve_and_end("Succeeded").await;
     go_on(&window).await;
     window.press("Create the project").await;
 
@@ -22,11 +22,11 @@ async fn a_newcomer_goes_live_is_interrupted_breaks_it_and_rolls_back() {
     window.press("Plan the deployment").await;
     let window = killed_in_the_middle(&desk, window).await;
     window.press("Resume").await;
-    ends(&window, "Succeeded").await;
+    window.ends("Succeeded").await;
 
     go_on(&window).await;
     window.press("Plan the name").await;
-    approve_and_end(&window, "Succeeded").await;
+    window.approve_and_end("Succeeded").await;
     go_on(&window).await;
     window.press("Look at the site").await;
     window.sees_within("This is version 1.", LATER).await;
@@ -36,13 +36,13 @@ async fn a_newcomer_goes_live_is_interrupted_breaks_it_and_rolls_back() {
     window.press("Plan its release").await;
     let window = killed_in_the_middle(&desk, window).await;
     window.press("Undo").await;
-    ends(&window, "Cancelled").await;
+    window.ends("Cancelled").await;
     go_on(&window).await;
     look_again(&window, "This is version 1.").await;
 
     // Nobody stops it: it is refused, says why, and the old one keeps serving.
     window.press("Plan its release").await;
-    approve_and_end(&window, "Failed").await;
+    window.approve_and_end("Failed").await;
     window.sees("500").await;
     go_on(&window).await;
     look_again(&window, "This is version 1.").await;
@@ -50,49 +50,17 @@ async fn a_newcomer_goes_live_is_interrupted_breaks_it_and_rolls_back() {
     // What no check sees goes live, and is taken back.
     window.press("Make the mistake").await;
     window.press("Plan its release").await;
-    approve_and_end(&window, "Succeeded").await;
+    window.approve_and_end("Succeeded").await;
     go_on(&window).await;
     look_again(&window, "This is version 3.").await;
     window.press("Plan the rollback").await;
-    approve_and_end(&window, "Succeeded").await;
+    window.approve_and_end("Succeeded").await;
     window.click(Role::Link, "Projects").await;
     window.keys("gt").await;
     look_again(&window, "This is version 1.").await;
     window.sees("12 of 12").await;
     assert_eq!(window.went_wrong().await, Vec::<String>::new());
     window.close().await;
-}
-
-/// Approves the plan that is shown and waits for its end.
-async fn approve_and_end(window: &Window, status: &str) {
-    window.sees("Nothing has happened yet.").await;
-    window.press("Approve").await;
-    ends(window, status).await;
-}
-
-/// Waits until the job that is shown has ended so.
-async fn ends(window: &Window, status: &str) {
-    window.sees_address("#/jobs/").await;
-    let began = Instant::now();
-    loop {
-        let text = window.text().await;
-        let ended = ["Succeeded", "Failed", "Cancelled"];
-        let seen = ended.into_iter().find(|end| text.contains(end));
-        match seen {
-            Some(end) if end == status => return,
-            Some(end) => {
-                window
-                    .fail(&format!("it ended as {end}, not as {status}"))
-                    .await
-            }
-            None if began.elapsed() > LATER => {
-                window
-                    .fail(&format!("it has not {status} after {LATER:?}"))
-                    .await
-            }
-            None => tokio::time::sleep(Duration::from_millis(200)).await,
-        }
-    }
 }
 
 /// Back to the tour, by its bar.

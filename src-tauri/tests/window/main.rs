@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod bad_input;
 mod data;
 mod journey;
+mod keyboard;
 mod keychain;
+mod live;
 mod offline;
 mod opening;
 mod support;

@@ -2,17 +2,23 @@
 //! practice cloud, and the real window, driven through WebDriver.
 
 mod find;
+mod network;
 mod practice;
 pub mod process;
 mod session;
 mod window;
+mod work;
 
 pub use find::Role;
+pub use network::{Outside, without_network};
 pub use practice::Practice;
 pub use session::Keyring;
 pub use window::{Key, Window};
+pub use work::Standing;
 
+use plimsoll_lab::practice::Running;
 use process::Process;
+use serde_json::Value;
 use session::Session;
 use std::{
     env,
@@ -106,6 +112,42 @@ impl Desk {
     /// What the window's processes say.
     pub fn log(&self) -> PathBuf {
         self.folder.path().join("window.log")
+    }
+
+    /// The facts of its practice cloud, as it wrote them down.
+    pub fn practice_facts(&self) -> Running {
+        self.practice.facts()
+    }
+
+    /// Asks the practice cloud's own interface; `path` goes below `/lab/v1`.
+    pub async fn practice_control(&self, method: &str, path: &str, body: Value) -> Value {
+        let facts = self.practice.facts();
+        facts.control(method, path, Some(&body)).await.unwrap()
+    }
+
+    /// Runs a command inside a droplet, past every network.
+    pub fn inside(&self, droplet: &str, command: &[&str]) {
+        let endpoint = self.practice.facts().engine_endpoint;
+        let docker = |arguments: &[&str]| {
+            let mut docker = Command::new("docker");
+            let output = docker.args(["-H", &endpoint]).args(arguments).output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{arguments:?}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let names = docker(&["ps", "--format", "{{.Names}}"]);
+        let suffix = format!("-droplet-{droplet}");
+        let name = names.lines().find(|name| name.ends_with(&suffix)).unwrap();
+        docker(&[&["exec", name], command].concat());
+    }
+
+    /// A folder with the sample application in it, on this desk.
+    pub fn app(&self) -> PathBuf {
+        let folder = self.folder.path().join("app");
+        std::fs::create_dir_all(&folder).unwrap();
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hello/app.py");
+        std::fs::copy(sample, folder.join("app.py")).unwrap();
+        folder
     }
 
     /// Where this desk's data lies.

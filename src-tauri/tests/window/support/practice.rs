@@ -1,6 +1,7 @@
 //! The practice cloud that `cargo xtask test` has started, or one of a test's own.
 
 use super::window;
+use plimsoll_lab::practice::Running;
 use std::{
     env,
     path::{Path, PathBuf},
@@ -30,6 +31,12 @@ impl Practice {
     /// Its state folder, which also is how programs find it.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The facts of the running one, as it wrote them down.
+    pub fn facts(&self) -> Running {
+        let text = std::fs::read(self.folder.join("running.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
     }
 }
 

@@ -101,6 +101,18 @@ impl Window {
         self.script(call, vec![json!(name), arguments]).await
     }
 
+    /// The same where it may be refused: answers the refusal.
+    pub async fn refused(&self, name: &str, arguments: Value) -> Value {
+        let call = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])
+                        .then((answer) => ({ answer }), (refusal) => ({ refusal }))";
+        let told = self.script(call, vec![json!(name), arguments]).await;
+        if told["refusal"].is_null() {
+            self.fail(&format!("{name} was not refused but answered {told}"))
+                .await;
+        }
+        told["refusal"].clone()
+    }
+
     /// What went wrong in the page since it was opened.
     pub async fn went_wrong(&self) -> Vec<String> {
         let said = self.script("return window.wentWrong", vec![]).await;
@@ -211,6 +223,17 @@ impl Window {
         }
     }
 
+    /// Presses a key while Ctrl is held.
+    pub async fn control(&self, key: impl Into<char>) {
+        let key = key.into();
+        let chain = self.driver().action_chain().key_down(Key::Control);
+        let chain = chain.key_down(key).key_up(key).key_up(Key::Control);
+        if let Err(error) = chain.perform().await {
+            self.fail(&format!("Ctrl-{key} could not be pressed: {error}"))
+                .await;
+        }
+    }
+
     /// Waits until a text can be seen.
     pub async fn sees(&self, text: &str) {
         self.sees_within(text, SOON).await;
@@ -223,6 +246,30 @@ impl Window {
             if began.elapsed() > limit {
                 let told = format!("“{text}” cannot be seen after {limit:?}");
                 self.fail(&told).await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Waits until a text can be seen no more.
+    pub async fn loses(&self, text: &str) {
+        let began = Instant::now();
+        while self.text().await.contains(text) {
+            if began.elapsed() > SOON {
+                let told = format!("“{text}” can still be seen after {SOON:?}");
+                self.fail(&told).await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Waits until a script answers true.
+    pub async fn until(&self, what: &str, script: &str, limit: Duration) {
+        let began = Instant::now();
+        while self.script(script, vec![]).await != true {
+            if began.elapsed() > limit {
+                self.fail(&format!("after {limit:?} still not: {what}"))
+                    .await;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
