@@ -23,7 +23,7 @@ test('two keys one after the other make an action', () => {
 test('the second key does not wait for ever', () => {
 	const reader = new KeyReader();
 	reader.read(press('g'), all, false, 0);
-	expect(reader.read(press('p'), all, false, 1_500)).toBeNull();
+	expect(reader.read(press('p'), all, false, 2_500)).toBeNull();
 });
 
 test('letters are text while somebody writes, chords are not', () => {

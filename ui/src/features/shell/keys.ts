@@ -1,7 +1,7 @@
 import type { Action } from '$models/actions.svelte';
 
-/** How long the second key of two may take. */
-const PATIENCE_MS = 1_000;
+/** How long the second key of two may take: also for a hand, or a machine, that is slow. */
+const PATIENCE_MS = 2_000;
 
 /** A pressed key in the words in which actions name theirs. */
 export function named(event: KeyboardEvent): string {

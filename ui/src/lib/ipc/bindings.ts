@@ -178,7 +178,10 @@ export const commands = {
 	jobSince: (jobId: JobId) => typedError<SinceView[], CommandError>(__TAURI_INVOKE("job_since", { jobId })),
 	/**  Lines of a job's log, or of one of its steps, from a number on. */
 	jobLines: (jobId: JobId, step: number | null, from: number, count: number) => typedError<JobLinesView, CommandError>(__TAURI_INVOKE("job_lines", { jobId, step, from, count })),
-	/**  The nearest line of a job's log with a text in it. */
+	/**
+	 *  The nearest line of a job's log with a text in it. A search that is asked for while it goes on
+	 *  ends it, and it answers none.
+	 */
 	jobLineWith: (jobId: JobId, step: number | null, text: string, from: number, forward: boolean) => typedError<number | null, CommandError>(__TAURI_INVOKE("job_line_with", { jobId, step, text, from, forward })),
 	/**  The ids of all deployments that a filter lets through, newest first. */
 	deploymentIds: (filter: DeploymentFilterView) => typedError<DeploymentId[], CommandError>(__TAURI_INVOKE("deployment_ids", { filter })),
