@@ -126,7 +126,7 @@ export class Workspace {
 	 */
 	watch(): void {
 		let number: number | null = null;
-		let asked = '';
+		let asked: string | null = null;
 		let turn = 0;
 		let gone = false;
 		const stop = (old: number | null): void => {
@@ -144,7 +144,7 @@ export class Workspace {
 				number = fresh;
 			} catch (error) {
 				// What is not watched is looked at when the window comes to the front.
-				asked = '';
+				asked = null;
 				if (refusedFrom(error).code === 'folder_gone') this.gone = true;
 			}
 		};
