@@ -3,6 +3,7 @@
 
 use crate::{
     activity::{self, Activity},
+    canvas::Served,
     changes,
     views::{CommandError, DeskChanged, DeskStateView},
 };
@@ -164,6 +165,7 @@ pub fn open(app: AppHandle) {
 pub async fn reopen(app: &AppHandle) {
     let desk = app.state::<Desk>();
     let _turn = desk.turn.lock().await;
+    app.state::<Served>().stop_all();
     desk.shut().await;
     desk.set(app, underway(false));
     let settings = Settings {

@@ -2,6 +2,7 @@
 //! What Plimsoll can do is in the engine.
 
 mod activity;
+mod canvas;
 mod changes;
 mod commands;
 mod desk;
@@ -21,7 +22,7 @@ mod window;
 
 use desk::Desk;
 use std::process::ExitCode;
-use tauri::{App, AppHandle, Manager, RunEvent, Wry, plugin::TauriPlugin};
+use tauri::{App, AppHandle, Manager, RunEvent, Wry, ipc::Invoke, plugin::TauriPlugin};
 use tauri_specta::Builder;
 
 /// Opens the window and stays until it is closed for good.
@@ -51,6 +52,7 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
         .manage(Desk::default())
         .manage(activity::Activity::default())
         .manage(drops::Drops::default())
+        .manage(canvas::Served::default())
         .manage(links::StartPath::default())
         .manage(practice::Practice::default())
         .manage(streams::Streams::default())
@@ -63,10 +65,32 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
         .plugin(tauri_plugin_notification::init())
         .plugin(window::check_memory())
         .plugin(window::remember())
-        .invoke_handler(ipc.invoke_handler())
+        .register_asynchronous_uri_scheme_protocol(canvas::SCHEME, canvas::answer)
+        .invoke_handler(for_our_pages(ipc.invoke_handler()))
         .on_window_event(window::on_event)
         .setup(move |app| set_up(app, &ipc))
         .build(updates::configured(tauri::generate_context!()))
+}
+
+/// Commands for pages of ours only. Tauri takes every scheme that a program registers for its own,
+/// so a preview that came to stand in the window's place could command it otherwise.
+fn for_our_pages(
+    commands: impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static,
+) -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
+    move |invoke| {
+        let url = invoke.message.webview_ref().url();
+        if url.is_ok_and(|url| window::is_ours(&url)) {
+            return commands(invoke);
+        }
+        tracing::warn!(
+            "a page that is not ours asked for {}",
+            invoke.message.command()
+        );
+        invoke
+            .resolver
+            .reject("Only Plimsoll's own pages are answered.");
+        true
+    }
 }
 
 fn set_up(app: &mut App, ipc: &Builder<Wry>) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,6 @@
 //! The one window: where it may go, which is nowhere; how it is closed while something runs.
 
-use crate::{activity::Activity, desk::Desk, drops, locale, tray::Tray, views::CloseAsked};
+use crate::{activity::Activity, canvas, desk::Desk, drops, locale, tray::Tray, views::CloseAsked};
 use tauri::{
     AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent,
     plugin::{Builder, TauriPlugin},
@@ -24,7 +24,8 @@ pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
         .min_inner_size(1024.0, 700.0)
         .background_color(NIGHT)
         .initialization_script(locale::GUARD)
-        .on_navigation(is_ours)
+        .initialization_script(canvas::GUARD)
+        .on_navigation(may_be_shown)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .devtools(cfg!(debug_assertions))
         .general_autofill_enabled(false)
@@ -34,7 +35,7 @@ pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
 
 /// Whether an address is one of our own pages. On Windows and Android Tauri serves them over http
 /// from the host `tauri.localhost`.
-fn is_ours(url: &Url) -> bool {
+pub fn is_ours(url: &Url) -> bool {
     match url.scheme() {
         "tauri" => url.host_str() == Some("localhost"),
         "http" | "https" => {
@@ -45,6 +46,20 @@ fn is_ours(url: &Url) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether an address may be gone to, by the window or, where these ask here as well, by a frame in
+/// it. Only previews may fill a frame; one that would become the window is sent away by
+/// [`canvas::GUARD`], and commands nothing. On Windows frames do not ask here.
+fn may_be_shown(url: &Url) -> bool {
+    is_ours(url) || (!cfg!(windows) && canvas::is_preview(url))
+}
+
+/// Whether the window shows a page of ours, and not something else that came to stand in its place.
+pub fn shows_our_page<R: Runtime>(app: &AppHandle<R>) -> bool {
+    app.get_webview_window(MAIN)
+        .and_then(|window| window.url().ok())
+        .is_some_and(|url| is_ours(&url))
 }
 
 /// Shows the window, wherever it is.

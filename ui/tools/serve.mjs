@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { build, runnerImport } from 'vite';
 
 const ui = fileURLToPath(new URL('..', import.meta.url));
+/** The fixture of a canvas, which its frame shows. */
+const PREVIEW = '/src/mock/canvas.html';
 const TYPES = {
 	'.html': 'text/html',
 	'.js': 'text/javascript',
@@ -22,10 +24,14 @@ const TYPES = {
 async function policy() {
 	const file = path.join(ui, '../src-tauri/tauri.conf.json');
 	const { app } = JSON.parse(await readFile(file, 'utf8'));
-	return Object.entries(app.security.csp)
-		.filter(([name]) => name !== 'frame-ancestors')
-		.map(([name, value]) => `${name} ${[value].flat().join(' ')}`)
-		.join('; ');
+	return (
+		Object.entries(app.security.csp)
+			.filter(([name]) => name !== 'frame-ancestors')
+			// The fixture of a preview stands in for its scheme, which only the window knows.
+			.map(([name, value]) => [name, name === 'frame-src' ? `'self'` : value])
+			.map(([name, value]) => `${name} ${[value].flat().join(' ')}`)
+			.join('; ')
+	);
 }
 
 /** Builds the pages with their fixtures, opens a browser, and calls `use({ browser, at })`. */
@@ -41,6 +47,11 @@ export async function withPages(use) {
 	const server = createServer((request, response) => {
 		const { pathname } = new URL(request.url ?? '/', 'http://localhost');
 		if (pathname === '/favicon.ico') return void response.writeHead(204).end();
+		if (pathname === PREVIEW) {
+			return void readFile(path.join(ui, PREVIEW)).then((page) => {
+				response.writeHead(200, { 'content-type': 'text/html' }).end(page);
+			});
+		}
 		const file = path.join(dist, pathname === '/' ? 'index.html' : path.normalize(pathname));
 		readFile(file).then(
 			(bytes) => {

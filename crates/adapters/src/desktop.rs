@@ -2,6 +2,7 @@
 
 use crate::{
     agent::AgentClient,
+    canvas::CanvasFolders,
     clock::SystemClock,
     cloudflare::Cloudflare,
     digitalocean::DigitalOcean,
@@ -96,6 +97,7 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
         local_docker: Arc::new(LocalEngine::default()),
         outside: Arc::new(Visitor),
         folders: Arc::new(Watcher),
+        canvases: Arc::new(CanvasFolders),
         keychain,
         clock,
     };

@@ -2,6 +2,7 @@
 //! of [`plimsoll_engine::ports`]. [`desktop()`] puts them together.
 
 pub mod agent;
+pub mod canvas;
 pub mod clock;
 pub mod cloudflare;
 mod data;

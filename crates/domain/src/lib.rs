@@ -1,6 +1,7 @@
 //! The nouns of Plimsoll and their pure rules: ids, names, plans. No I/O, no async, no clock.
 
 pub mod audit;
+pub mod canvas;
 pub mod change;
 pub mod content;
 pub mod deployment;

@@ -115,8 +115,11 @@ impl Kind {
             | "name_taken"
             | "plan_outdated"
             | "deployment_in_progress"
-            | "address_unclear" => Kind::Conflict,
-            "not_ours" | "protected" | "source_changed" => Kind::Refused,
+            | "address_unclear"
+            | "canvas_exists"
+            | "canvas_port_taken" => Kind::Conflict,
+            "canvas_missing" => Kind::NotFound,
+            "canvas_refused" | "not_ours" | "protected" | "source_changed" => Kind::Refused,
             code if code.starts_with("store_") || code == "internal" => Kind::Internal,
             code if code.starts_with("invalid_") => Kind::BadInput,
             _ => Kind::Remote,
@@ -169,6 +172,10 @@ bad_input! {
         "Change the setting and try again.";
     plimsoll_domain::source::InvalidSource => "invalid_source",
         "Change the service's source and try again.";
+    plimsoll_domain::canvas::RefusedPath => "invalid_canvas_path",
+        "Name a file of the canvas, such as assets/photo.jpg.";
+    plimsoll_domain::canvas::RefusedHost => "invalid_canvas_host",
+        "Name a host such as fonts.example.com, or localhost:3000.";
     plimsoll_domain::name::InvalidName => "invalid_name",
         "Choose a name of lower-case letters, digits and dashes.";
     plimsoll_domain::dotenv::InvalidLine => "invalid_env_file",

@@ -5,6 +5,7 @@ mod action;
 mod again;
 mod apart;
 pub mod audit;
+mod canvas;
 mod data;
 mod deploy;
 mod diagnostics;
@@ -36,6 +37,9 @@ mod world;
 
 pub use accounts::{ConnectAccount, Connected, Offers};
 pub use action::Action;
+pub use canvas::{
+    CanvasAnswer, CanvasDoor, CanvasOverview, CanvasRequest, CanvasSettings, LARGEST_CANVAS_FILE,
+};
 pub use data::{Everything, Whereabouts};
 pub use deploy::{
     DeployAction, DeployRequest, Draft, Files, ImageFrom, LogsRequest, Origin, ReconfigureRequest,

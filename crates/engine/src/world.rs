@@ -46,6 +46,8 @@ pub struct Ports {
     pub outside: Arc<dyn Outside>,
     /// Folders that are watched.
     pub folders: Arc<dyn FolderWatcher>,
+    /// Pages that are previewed.
+    pub canvases: Arc<dyn CanvasFiles>,
 }
 
 /// What differs between two installations.
@@ -109,6 +111,7 @@ pub(crate) struct World {
     pub auditor: Auditor,
     pub held: crate::deploy::Held,
     pub exports: crate::deploy::Exports,
+    pub canvas: crate::canvas::Preview,
     pub files: OnceCell<plimsoll_store::files::Files>,
     sealer: OnceCell<Sealer>,
 }
@@ -124,6 +127,7 @@ impl World {
             redactor,
             held: crate::deploy::Held::default(),
             exports: crate::deploy::Exports::default(),
+            canvas: crate::canvas::Preview::default(),
             files: OnceCell::new(),
             sealer: OnceCell::new(),
         }

@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: what we promise about speed, measured on a practice cloud and written down.
 
+mod canvas;
 mod report;
 mod samples;
 mod statistics;
 mod versions;
 mod window;
 
+pub use canvas::bench as canvas;
 pub use versions::{bench as versions, works as versions_work};
 pub use window::bench as window;
 

@@ -28,6 +28,8 @@ cargo xtask bench versions
 cargo xtask bench window  what the window takes beside a bare one of the same toolkit
   --quick                 everything once, to see that the measuring works
   --release               with programs that are built as they are shipped
+cargo xtask bench canvas  a save until it is painted, beside a development server's push
+  --quick                 everything once, to see that the measuring works
 cargo xtask bundle        a package to install, below target/dist/bundle
   --check                 installed here, started, and removed again
 cargo xtask latest FOLDER VERSION URL
@@ -61,6 +63,10 @@ fn act(arguments: &[String]) -> Done {
         Some(("bench", [write])) if write == "--write" => bench::write(),
         Some(("bench", [window, flags @ ..])) if window == "window" => bench::window(flags),
         Some(("bench", [of, flags @ ..])) if of == "versions" => bench::versions(flags),
+        Some(("bench", [canvas])) if canvas == "canvas" => bench::canvas(false),
+        Some(("bench", [canvas, quick])) if canvas == "canvas" && quick == "--quick" => {
+            bench::canvas(true)
+        }
         Some(("bundle", [])) => bundle::bundle(false),
         Some(("bundle", [check])) if check == "--check" => bundle::bundle(true),
         Some(("latest", [folder, version, url])) => bundle::latest(Path::new(folder), version, url),

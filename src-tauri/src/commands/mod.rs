@@ -3,6 +3,7 @@
 pub mod account;
 pub mod audit;
 pub mod bin;
+pub mod canvas;
 pub mod data;
 pub mod deployment;
 pub mod desk;

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod canvas;
 mod data;
 mod deployment;
 mod desk;
@@ -31,6 +32,7 @@ mod version;
 
 pub use account::{AccountView, ConnectedView, KeyView, ProviderView, TokenReportView};
 pub use audit::{AuditPageView, AuditReportView};
+pub use canvas::{CanvasFileView, CanvasNewsView, CanvasView, ColorSchemeView};
 pub use data::{DataLocationView, RestoredView, SavedView};
 pub use deployment::{
     DeploymentDetailView, DeploymentFilterView, DeploymentRowView, DeploymentView,

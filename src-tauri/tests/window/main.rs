@@ -7,6 +7,7 @@
 
 mod accounts;
 mod bad_input;
+mod canvas;
 mod data;
 mod journey;
 mod keyboard;

@@ -11,6 +11,7 @@ import type {
 	TreeEntryView
 } from '$ipc';
 import { answer, asked, fail, never, state } from './answer';
+import { canvasPage } from './canvas';
 
 interface Told<T> {
 	onmessage: (news: T) => void;
@@ -41,6 +42,8 @@ createServer((request, response) => {
 `;
 
 const texts: Record<string, string> = {
+	'.canvas/index.html': canvasPage,
+	'.canvases/landing/index.html': canvasPage,
 	'.gitignore': 'node_modules/\n*.log\n',
 	Dockerfile:
 		'FROM node:22-alpine\nWORKDIR /app\nCOPY package.json ./\nRUN npm ci --omit=dev\nCOPY . .\nCMD ["node", "server.js"]\n',

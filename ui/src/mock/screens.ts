@@ -106,11 +106,50 @@ export const screens: Screen[] = [
 	},
 	{
 		name: 'canvas',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/canvas',
+		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'canvas-none',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/canvas',
+		states: ['full'],
+		ask: 'canvas=none'
+	},
+	{
+		name: 'canvas-homeless',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/canvas',
+		states: ['full'],
+		ask: 'canvas=homeless'
+	},
+	{
+		name: 'canvas-requests',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/canvas?below=requests',
+		states: ['full']
+	},
+	{
+		name: 'canvas-files',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/canvas?below=files&canvas=landing',
+		states: ['full']
+	},
+	{
+		name: 'canvas-hosts',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/canvas',
+		states: ['full'],
+		then: [{ click: 'Hosts: 1' }, { click: 'Allow these hosts' }]
+	},
+	{
+		name: 'canvas-publish',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/canvas',
+		states: ['full'],
+		then: [{ click: 'Publish' }]
+	},
+	{
+		name: 'services',
 		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001',
 		states: ['full', 'empty', 'loading', 'error']
 	},
 	{
-		name: 'canvas-first-environment',
+		name: 'services-first-environment',
 		path: '/projects/0193a5c2-0000-7000-8000-0000000f0002',
 		states: ['full']
 	},

@@ -1,6 +1,7 @@
 //! The grammar of `plimsoll`: a noun, then a verb.
 
 mod account;
+mod canvas;
 mod data;
 mod domain;
 mod practice;
@@ -10,6 +11,7 @@ mod version;
 mod work;
 
 pub use account::*;
+pub use canvas::*;
 pub use data::*;
 pub use domain::*;
 pub use practice::*;
@@ -68,6 +70,9 @@ pub enum Noun {
     /// Saved states of a project's files.
     #[command(subcommand)]
     Versions(VersionVerb),
+    /// Pages of a project that are previewed as they are written.
+    #[command(subcommand)]
+    Canvas(CanvasVerb),
     /// Standing copies of a project: production, staging, ….
     #[command(subcommand)]
     Environment(EnvironmentVerb),

@@ -1,11 +1,13 @@
 //! What the engine asks of the outside world, one trait an outside system. `adapters` implements
 //! them; tests may too.
 
+mod canvas;
 mod cloud;
 mod folder;
 mod local;
 mod remote;
 
+pub use canvas::*;
 pub use cloud::*;
 pub use folder::*;
 pub use local::*;

@@ -377,3 +377,29 @@ impl Watching for StillFolder {
         Ok(())
     }
 }
+
+/// Canvases are tried with the real files, in the adapters' tests.
+pub struct NoCanvases;
+
+#[async_trait]
+impl CanvasFiles for NoCanvases {
+    async fn read(&self, _: &Path, _: &[String], _: u64) -> PortResult<Option<Vec<u8>>> {
+        Ok(None)
+    }
+    async fn list(&self, _: &Path, _: &[String], _: usize) -> PortResult<Option<Vec<CanvasFile>>> {
+        Ok(None)
+    }
+    async fn folders(&self, _: &Path, _: &[String]) -> PortResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+    async fn create(&self, _: &Path, _: &[String], _: &[u8]) -> PortResult<()> {
+        Ok(())
+    }
+    async fn watch(
+        &self,
+        _: &Path,
+        _: &[String],
+    ) -> PortResult<futures::stream::BoxStream<'static, Vec<String>>> {
+        Ok(Box::pin(futures::stream::pending()))
+    }
+}

@@ -241,6 +241,7 @@ async fn open(
         local_docker: Arc::new(FakeDocker),
         outside: outside.clone(),
         folders: Arc::new(FakeFolders),
+        canvases: Arc::new(NoCanvases),
     };
     let settings = Settings {
         folder: folder.join("cache"),

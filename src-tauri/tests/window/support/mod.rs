@@ -13,7 +13,7 @@ pub use find::Role;
 pub use network::{Outside, without_network};
 pub use practice::Practice;
 pub use session::Keyring;
-pub use window::{Key, Window};
+pub use window::{Key, Window, binary};
 pub use work::Standing;
 
 use plimsoll_lab::practice::Running;

@@ -58,6 +58,26 @@ export const commands = {
 	environmentDelete: (environmentId: EnvironmentId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("environment_delete", { environmentId })),
 	/**  Plans to remove an environment with everything that runs in it. */
 	environmentPlanRemove: (environmentId: EnvironmentId, volumes: boolean) => typedError<PlanView, CommandError>(__TAURI_INVOKE("environment_plan_remove", { environmentId, volumes })),
+	/**  The canvases of a project, the main one first. */
+	canvasList: (projectId: ProjectId) => typedError<CanvasView[], CommandError>(__TAURI_INVOKE("canvas_list", { projectId })),
+	/**  The files of a canvas. */
+	canvasFiles: (projectId: ProjectId, canvas: string) => typedError<CanvasFileView[], CommandError>(__TAURI_INVOKE("canvas_files", { projectId, canvas })),
+	/**  Writes the page that a canvas begins with. */
+	canvasCreate: (projectId: ProjectId, canvas: string) => typedError<null, CommandError>(__TAURI_INVOKE("canvas_create", { projectId, canvas })),
+	/**  Puts a file, base64 (RFC 4648 §4), into a canvas's assets; answers its path there. */
+	canvasAddAsset: (projectId: ProjectId, canvas: string, name: string, content: string) => typedError<string, CommandError>(__TAURI_INVOKE("canvas_add_asset", { projectId, canvas, name, content })),
+	/**  Opens a preview; answers its address. */
+	canvasOpen: (projectId: ProjectId, canvas: string, scheme: ColorSchemeView) => typedError<string, CommandError>(__TAURI_INVOKE("canvas_open", { projectId, canvas, scheme })),
+	/**  Shows a text in previews as if it had been saved; without a text, what is on disk again. */
+	canvasDraft: (projectId: ProjectId, canvas: string, path: string, text: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("canvas_draft", { projectId, canvas, path, text })),
+	/**  Tells which files of a canvas change, until it is stopped by the number that it answers. */
+	canvasFollow: (projectId: ProjectId, canvas: string, channel: Channel<CanvasNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("canvas_follow", { projectId, canvas, channel })),
+	/**  Lets a canvas reach these hosts, and no others. */
+	canvasAllow: (projectId: ProjectId, canvas: string, hosts: string[]) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("canvas_allow", { projectId, canvas, hosts })),
+	/**  Serves a canvas on this machine's loopback and shows it in the browser; answers its address. */
+	canvasBrowse: (projectId: ProjectId, canvas: string) => typedError<string, CommandError>(__TAURI_INVOKE("canvas_browse", { projectId, canvas })),
+	/**  Makes a static service of a canvas, or finds the one that was made of it before. */
+	canvasPublish: (projectId: ProjectId, canvas: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("canvas_publish", { projectId, canvas })),
 	/**  Creates a service from its form. */
 	serviceCreate: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("service_create", { projectId, values })),
 	/**  Changes a service's settings, from their form. */
@@ -495,6 +515,32 @@ export type BinEntryView = {
 	deleted_at: string,
 };
 
+/**  A file of a canvas. */
+export type CanvasFileView = {
+	/**  Path within the canvas, with slashes. */
+	path: string,
+	/**  Its size. */
+	bytes: number,
+};
+
+/**  Files of a canvas that have changed; none when everything may have. */
+export type CanvasNewsView = {
+	/**  Paths within the canvas. */
+	paths: string[],
+};
+
+/**  A canvas of a project. */
+export type CanvasView = {
+	/**  Its name; `main` for the one that every project begins with. */
+	name: string,
+	/**  Its folder within the project's, with slashes. */
+	folder: string,
+	/**  Whether its `index.html` is there. */
+	has_page: boolean,
+	/**  Hosts that it may reach. */
+	hosts: string[],
+};
+
 export type CertificateId = string;
 
 /**  A certificate. */
@@ -552,6 +598,15 @@ export type CloseAsked = {
 	 */
 	tray: boolean,
 };
+
+/**  Which colours a preview pretends that the person prefers. */
+export type ColorSchemeView = 
+/**  Those of the system. */
+"system" | 
+/**  Light ones. */
+"light" | 
+/**  Dark ones. */
+"dark";
 
 /**  Why a command was refused or failed. */
 export type CommandError = {

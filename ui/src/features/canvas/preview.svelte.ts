@@ -1,0 +1,99 @@
+import { read, written, type Level, type Telling } from './messages';
+
+/** Something that the preview wrote to its console. */
+export interface Said {
+	at: string;
+	level: Level;
+	text: string;
+}
+
+/** A request of the preview that did not come to anything. */
+export interface FailedRequest {
+	at: string;
+	address: string;
+	why: string;
+}
+
+/** How much is kept of each list; the oldest goes first. */
+const KEPT = 500;
+
+/** A page in a frame: what it tells, and what it is told. */
+export class Preview {
+	said = $state.raw<Said[]>([]);
+	failed = $state.raw<FailedRequest[]>([]);
+	/** The page's path and title, once it is there. */
+	page = $state.raw<{ path: string; title: string } | null>(null);
+	/** How often it was painted: what changes when it was painted again. */
+	painted = $state(0);
+	#frame: HTMLIFrameElement | null = null;
+	#memory: string | null = null;
+	readonly #now: () => string;
+
+	// A moment, not something to be looked at.
+	// eslint-disable-next-line svelte/prefer-svelte-reactivity
+	constructor(now: () => string = () => new Date().toISOString()) {
+		this.#now = now;
+	}
+
+	/** Listens to a frame until the returned function is called. */
+	attach(frame: HTMLIFrameElement): () => void {
+		this.#frame = frame;
+		const hear = (event: MessageEvent): void => {
+			// A sandboxed page is of no origin, and no other page of none sits in this frame.
+			if (event.source !== frame.contentWindow || event.origin !== 'null') return;
+			this.#take(event.data);
+		};
+		window.addEventListener('message', hear);
+		return () => {
+			window.removeEventListener('message', hear);
+			this.#frame = null;
+			this.page = null;
+		};
+	}
+
+	/** Tells the page that files have changed; none when everything may have. */
+	changed(paths: string[]): void {
+		this.#tell({ kind: 'changed', paths });
+	}
+
+	/** Forgets what was said and what failed. */
+	clear(): void {
+		this.said = [];
+		this.failed = [];
+	}
+
+	#tell(telling: Telling): void {
+		// A page of no origin cannot be named as the one that this is for.
+		this.#frame?.contentWindow?.postMessage(written(telling), '*');
+	}
+
+	#take(data: unknown): void {
+		const told = read(data);
+		if (!told) return;
+		switch (told.kind) {
+			case 'ready':
+				this.page = { path: told.path, title: told.title };
+				if (this.#memory !== null) this.#tell({ kind: 'remember', memory: this.#memory });
+				this.#memory = null;
+				break;
+			case 'painted':
+				this.painted += 1;
+				break;
+			case 'reloading':
+				this.#memory = told.memory;
+				break;
+			case 'console':
+				this.said = [
+					...this.said.slice(1 - KEPT),
+					{ at: this.#now(), level: told.level, text: told.text }
+				];
+				break;
+			case 'failed':
+				this.failed = [
+					...this.failed.slice(1 - KEPT),
+					{ at: this.#now(), address: told.address, why: told.why }
+				];
+				break;
+		}
+	}
+}

@@ -1,0 +1,51 @@
+import { afterEach, expect, test } from 'vitest';
+import { Preview } from './preview.svelte';
+
+const ours = { plimsoll: 'canvas', version: 1 };
+
+function framed(): { preview: Preview; frame: HTMLIFrameElement; detach: () => void } {
+	const frame = document.createElement('iframe');
+	document.body.append(frame);
+	const preview = new Preview(() => 'now');
+	return { preview, frame, detach: preview.attach(frame) };
+}
+
+function tell(source: Window | null, origin: string, data: unknown): void {
+	window.dispatchEvent(new MessageEvent('message', { source, origin, data }));
+}
+
+afterEach(() => document.body.replaceChildren());
+
+test('only the page in the frame is heard, and only without an origin', () => {
+	const { preview, frame, detach } = framed();
+	const message = { ...ours, kind: 'console', level: 'log', text: 'hello' };
+	tell(window, 'null', message);
+	tell(frame.contentWindow, 'tauri://localhost', message);
+	tell(null, 'null', message);
+	expect(preview.said).toEqual([]);
+	tell(frame.contentWindow, 'null', message);
+	expect(preview.said).toEqual([{ at: 'now', level: 'log', text: 'hello' }]);
+	detach();
+	tell(frame.contentWindow, 'null', message);
+	expect(preview.said).toHaveLength(1);
+});
+
+test('a page that talks without end does not fill the memory', () => {
+	const { preview, frame } = framed();
+	for (let n = 0; n < 1_200; n += 1)
+		tell(frame.contentWindow, 'null', { ...ours, kind: 'failed', address: `${n}`, why: '404' });
+	expect(preview.failed).toHaveLength(500);
+	expect(preview.failed.at(-1)?.address).toBe('1199');
+});
+
+test('scroll and fields are given back to the page after a reload', () => {
+	const { frame } = framed();
+	const given: unknown[] = [];
+	const inside = frame.contentWindow;
+	if (!inside) throw new Error('the frame has no window');
+	inside.postMessage = (message: unknown): void => void given.push(message);
+	tell(inside, 'null', { ...ours, kind: 'reloading', memory: '{"y":40}' });
+	tell(inside, 'null', { ...ours, kind: 'ready', path: 'index.html', title: '' });
+	tell(inside, 'null', { ...ours, kind: 'ready', path: 'index.html', title: '' });
+	expect(given).toEqual([{ ...ours, kind: 'remember', memory: '{"y":40}' }]);
+});
