@@ -277,7 +277,7 @@ export function openEditor(options: EditorOptions): OpenEditor {
 			...completionKeymap,
 			indentWithTab
 		]),
-		EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+		EditorView.contentAttributes.of({ tabindex: '0', 'aria-label': label, spellcheck: 'false' }),
 		lockable.of(fixed(options.readonly)),
 		language.of([]),
 		EditorView.updateListener.of((update) => {
