@@ -163,3 +163,68 @@ fn a_folder_that_is_gone_or_another_projects_is_told() {
     let (_, gone) = desk.fails(&["versions", "save", "--project", "site"]);
     assert_eq!(gone["code"], "workspace_gone");
 }
+
+#[test]
+fn several_processes_save_one_project_at_once_and_none_takes_anothers_number() {
+    let (desk, folder, _) = desk();
+    let save = ["versions", "save", "--project", "site", "--json"];
+    let saving: Vec<_> = (0..4)
+        .map(|number| {
+            fs::write(
+                folder.path().join(format!("part-{number}")),
+                [number; 9_000],
+            )
+            .unwrap();
+            desk.command(&save).spawn().unwrap()
+        })
+        .collect();
+    for child in saving {
+        let output = child.wait_with_output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert!(
+            output.status.success() || told.contains("nothing_changed"),
+            "{told}"
+        );
+    }
+    let listed = desk.ok(&["versions", "list", "--project", "site"]);
+    let listed = listed.as_array().unwrap();
+    let numbers: Vec<_> = listed
+        .iter()
+        .map(|v| v["number"].as_u64().unwrap())
+        .collect();
+    let wanted: Vec<u64> = (1..=numbers.len() as u64).rev().collect();
+    assert_eq!(numbers, wanted);
+    let check = desk.ok(&["versions", "check", "--read-data"]);
+    assert_eq!(check["hurt"], serde_json::json!([]));
+    // Whatever each of them met, the last state is kept, or is now.
+    desk.call(&save);
+    let last = desk.ok(&["versions", "show", "--project", "site", "latest"]);
+    assert_eq!(last["version"]["files"], 6);
+}
+
+#[test]
+fn settings_of_a_project_are_kept_checked_and_taken_along() {
+    let (desk, folder, _) = desk();
+    fn settings<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["project", "settings", "site"][..], more].concat()
+    }
+    let set = desk.ok(&settings(&["--keep-last", "7", "--ignore", "*.bin"]));
+    assert_eq!(set["retention"]["last"], 7);
+    assert_eq!(desk.ok(&settings(&[])), set);
+    let (_, wrong) = desk.fails(&settings(&["--keep-last", "0"]));
+    assert_eq!(wrong["code"], "invalid_setting");
+    let saved = desk.ok(&["versions", "save", "--project", "site"]);
+    assert_eq!(saved["files"], 1, "logo.bin is left out");
+    let file = folder.path().parent().unwrap();
+    let file = file.join(format!("settings-{}.json", std::process::id()));
+    let path = file.to_str().unwrap();
+    desk.ok(&["settings", "export", path]);
+    desk.ok(&settings(&["--no-ignore"]));
+    desk.ok(&["settings", "import", path]);
+    assert_eq!(desk.ok(&settings(&[])), set);
+    fs::write(&file, "{}").unwrap();
+    let (_, refused) = desk.fails(&["settings", "import", path]);
+    assert_eq!(refused["code"], "invalid_settings");
+    fs::remove_file(file).unwrap();
+}
