@@ -27,5 +27,9 @@ export default defineConfig({
 	},
 	server: { port: 1420, strictPort: true },
 	clearScreen: false,
-	test: { environment: 'jsdom', include: ['{src,tools}/**/*.test.ts'], setupFiles: ['src/test.setup.ts'] }
+	test: {
+		environment: 'jsdom',
+		include: ['{src,tools}/**/*.test.ts'],
+		setupFiles: ['src/test.setup.ts']
+	}
 });
