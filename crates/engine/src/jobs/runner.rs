@@ -25,6 +25,7 @@ use std::{
 use tokio::{
     sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast},
     task::JoinSet,
+    time::MissedTickBehavior,
 };
 
 /// How often a job that waits for its turn is looked at, and how long a failed look is left alone.
@@ -479,7 +480,11 @@ async fn take_jobs<P: Performer>(runner: Weak<Shared<P>>) {
 
 /// Says that this process is well, and finds those that are not.
 async fn keep<P: Performer>(runner: Weak<Shared<P>>) {
-    let mut said = tokio::time::Instant::now();
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The registration was the first.
+    heartbeat.tick().await;
+    let mut due = false;
     loop {
         tokio::time::sleep(REAP).await;
         let Some(shared) = runner.upgrade() else {
@@ -496,8 +501,9 @@ async fn keep<P: Performer>(runner: Weak<Shared<P>>) {
         let Some(registration) = shared.registration.get() else {
             continue;
         };
-        if said.elapsed() >= HEARTBEAT {
-            said = tokio::time::Instant::now();
+        due |= heartbeat.tick().now_or_never().is_some();
+        if due {
+            due = false;
             if let Err(error) = registration.heartbeat().await {
                 tracing::warn!(%error, "a heartbeat could not be written");
             }
@@ -508,7 +514,7 @@ async fn keep<P: Performer>(runner: Weak<Shared<P>>) {
         // Who is alone waits for company: a process that registers writes that down.
         if alone {
             tokio::select! {
-                () = tokio::time::sleep_until(said + HEARTBEAT) => {}
+                _ = heartbeat.tick() => due = true,
                 _ = written.changed() => {}
             }
         }
