@@ -188,12 +188,23 @@ impl Window {
             match element.click().await {
                 Ok(()) => return,
                 Err(error) if began.elapsed() > SOON => {
-                    self.fail(&format!("“{name}” could not be clicked: {error}"))
-                        .await
+                    let above = self.above(&element).await;
+                    self.fail(&format!(
+                        "“{name}” could not be clicked: {error}; there is {above}"
+                    ))
+                    .await
                 }
                 Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
             }
         }
+    }
+
+    /// What lies in the middle of something, and where that is.
+    async fn above(&self, element: &WebElement) -> Value {
+        let look = "const at = arguments[0].getBoundingClientRect();
+             const above = document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2);
+             return [at, above?.outerHTML.slice(0, 300)];";
+        self.script(look, vec![element.to_json().unwrap()]).await
     }
 
     /// Presses a button.
