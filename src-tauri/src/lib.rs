@@ -12,6 +12,7 @@ mod ipc;
 mod links;
 mod locale;
 mod log;
+mod memory;
 mod practice;
 mod streams;
 mod terminals;
@@ -28,6 +29,7 @@ use tauri_specta::Builder;
 /// Opens the window and stays until it is closed for good.
 pub fn run() -> ExitCode {
     drawing::choose();
+    memory::give_back();
     let log = log::begin();
     match app(log) {
         Ok(app) => {
