@@ -9,6 +9,7 @@ mod accounts;
 mod bad_input;
 mod canvas;
 mod data;
+mod files;
 mod journey;
 mod keyboard;
 mod keychain;

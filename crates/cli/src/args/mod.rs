@@ -1,6 +1,7 @@
 //! The grammar of `plimsoll`: a noun, then a verb.
 
 mod account;
+mod bin;
 mod canvas;
 mod data;
 mod domain;
@@ -11,6 +12,7 @@ mod version;
 mod work;
 
 pub use account::*;
+pub use bin::BinVerb;
 pub use canvas::*;
 pub use data::*;
 pub use domain::*;
@@ -73,6 +75,9 @@ pub enum Noun {
     /// Pages of a project that are previewed as they are written.
     #[command(subcommand)]
     Canvas(CanvasVerb),
+    /// What was deleted from a project's files.
+    #[command(subcommand)]
+    Bin(BinVerb),
     /// Standing copies of a project: production, staging, ….
     #[command(subcommand)]
     Environment(EnvironmentVerb),

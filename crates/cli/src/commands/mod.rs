@@ -1,6 +1,7 @@
 //! Each command parses, makes one call and prints its answer.
 
 mod account;
+mod bin;
 mod canvas;
 mod configuration;
 mod data;
@@ -43,6 +44,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         Noun::Snapshot(verb) => server::snapshots(verb, &desk).await,
         Noun::Project(verb) => project::run(verb, &desk).await,
         Noun::Settings(verb) => project::settings(verb, &desk).await,
+        Noun::Bin(verb) => bin::run(verb, &desk).await,
         Noun::Versions(verb) => version::run(verb, &desk).await,
         Noun::Canvas(verb) => canvas::run(verb, &desk).await,
         Noun::Environment(verb) => project::environments(verb, &desk).await,

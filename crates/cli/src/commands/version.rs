@@ -201,7 +201,7 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
     Ok(())
 }
 
-async fn id(of: &OfProject, desk: &Desk) -> Answer<ProjectId> {
+pub(super) async fn id(of: &OfProject, desk: &Desk) -> Answer<ProjectId> {
     Ok(desk
         .engine
         .project_named(&Name::parse(&of.project)?)

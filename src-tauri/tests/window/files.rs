@@ -1,0 +1,131 @@
+//! A project's files in the real window, beside other programs that change them.
+
+use crate::support::{Desk, Key, Keyring, Role, SOON, Window, eventually};
+use serde_json::json;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The window at the files of a new project, whose folder has one file.
+async fn at_files(desk: &Desk, folder: &Path) -> Window {
+    fs::write(folder.join("hello.txt"), "hello\n").unwrap();
+    let window = desk.open().await;
+    window.find(Role::Link, "Projects").await;
+    let created = window.command("project_create", json!({"values": {"name": "shop"}}));
+    let id = created.await["id"].as_str().unwrap().to_owned();
+    let adopted = json!({"projectId": id, "folder": folder, "make": false});
+    window.command("project_set_folder", adopted).await;
+    let go = "location.hash = arguments[0]";
+    let path = json!(format!("/projects/{id}/files"));
+    window.script(go, vec![path]).await;
+    window
+}
+
+async fn holds(file: PathBuf, text: &str) {
+    let what = format!("{} says “{text}”", file.display());
+    eventually(&what, SOON, || {
+        fs::read_to_string(&file).is_ok_and(|there| there == text)
+    })
+    .await;
+}
+
+/// Types at the end of the text that is shown.
+async fn type_in(window: &Window, name: &str, text: &str) {
+    window.click(Role::Textbox, name).await;
+    control(window, Key::End).await;
+    window.keys(text).await;
+}
+
+/// Presses a key while the control key is held.
+async fn control(window: &Window, key: impl Into<char>) {
+    let chain = window.driver().action_chain().key_down(Key::Control);
+    let key = key.into();
+    let pressed = chain.key_down(key).key_up(key).key_up(Key::Control);
+    pressed.perform().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_is_saved_and_what_another_program_wrote_is_never_overwritten() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hello.txt");
+    let window = at_files(&desk, folder.path()).await;
+    window.click(Role::TreeItem, "hello.txt").await;
+    type_in(&window, "hello.txt", "world").await;
+    window.find(Role::Tab, "hello.txt , not saved").await;
+    control(&window, 's').await;
+    holds(file.clone(), "hello\nworld").await;
+
+    // Where nothing was typed, what another program writes is shown at once.
+    fs::write(&file, "another program\n").unwrap();
+    window.sees("another program").await;
+    // What another program makes appears in the tree.
+    fs::write(folder.path().join("fresh.txt"), "").unwrap();
+    window.find(Role::TreeItem, "fresh.txt").await;
+
+    type_in(&window, "hello.txt", "mine").await;
+    fs::write(&file, "theirs\n").unwrap();
+    window.sees("choose which text stays").await;
+    window.find(Role::Textbox, "On the disk").await;
+    window.find(Role::Textbox, "Yours").await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "theirs\n");
+    window.press("Keep mine").await;
+    holds(file.clone(), "another program\nmine").await;
+
+    type_in(&window, "hello.txt", "!").await;
+    fs::write(&file, "theirs again\n").unwrap();
+    window.press("Take theirs").await;
+    window.sees("theirs again").await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "theirs again\n");
+    assert_eq!(window.went_wrong().await, Vec::<String>::new());
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_comes_back_and_what_was_typed_survives_a_crash() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hello.txt");
+    let window = at_files(&desk, folder.path()).await;
+    window.click(Role::TreeItem, "hello.txt").await;
+    window.find(Role::Textbox, "hello.txt").await;
+    window.click(Role::TreeItem, "hello.txt").await;
+    window.keys(Key::Delete).await;
+    window.sees("hello.txt is in the bin").await;
+    eventually("the file is gone", SOON, || !file.exists()).await;
+    window.click(Role::Tab, "Bin").await;
+    window.press("Put hello.txt back").await;
+    holds(file.clone(), "hello\n").await;
+
+    window.click(Role::Tab, "Files").await;
+    window.click(Role::TreeItem, "hello.txt").await;
+    type_in(&window, "hello.txt", "not saved").await;
+    let drafts = desk.home().join("workspaces");
+    eventually("what was typed is kept", SOON, || kept_in(&drafts)).await;
+    window.crash();
+
+    let window = desk.open().await;
+    window.sees("not saved").await;
+    window.find(Role::Tab, "hello.txt , not saved").await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "hello\n");
+    window.press("Save").await;
+    holds(file, "hello\nnot saved").await;
+    assert_eq!(window.went_wrong().await, Vec::<String>::new());
+    window.close().await;
+}
+
+/// Whether a draft is kept for some project.
+fn kept_in(workspaces: &Path) -> bool {
+    let projects = fs::read_dir(workspaces).into_iter().flatten().flatten();
+    let mut drafts = projects.flat_map(|project| {
+        let drafts = fs::read_dir(project.path().join("drafts"));
+        drafts.into_iter().flatten().flatten()
+    });
+    drafts
+        .any(|draft| fs::read_to_string(draft.path()).is_ok_and(|text| text.contains("not saved")))
+}
