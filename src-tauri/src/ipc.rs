@@ -177,6 +177,7 @@ pub fn builder() -> Builder<Wry> {
             commands::practice::tour_visit,
             commands::practice::tour_hide,
             commands::settings::settings_load,
+            commands::settings::settings_look,
             commands::settings::settings_save,
             commands::settings::settings_export,
             commands::settings::settings_import,

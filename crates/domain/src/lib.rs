@@ -14,6 +14,7 @@ pub mod job;
 pub mod name;
 pub mod path;
 pub mod plan;
+pub mod preferences;
 pub mod project;
 pub mod quote;
 pub mod recipe;

@@ -76,6 +76,10 @@ impl Engine {
                     form::server::blank(&offered),
                 )
             }
+            FormKind::Preferences => (
+                form::preferences::form(),
+                form::preferences::written(&self.preferences().await?),
+            ),
         };
         let draft = self.draft(kind, about, &form).await?;
         Ok(OpenForm {

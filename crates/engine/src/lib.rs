@@ -61,7 +61,6 @@ pub use history::{
 pub use jobs::{JobEvent, JobNews};
 pub use live::{LiveLine, LiveLog};
 pub use notices::Notice;
-pub use preferences::{Motion, Preferences, Theme};
 pub use projects::{ImportChange, Imported, ImportedVariable, NewService, Place};
 pub use rows::{AnyRow, Changed, ChangedRow};
 pub use servers::{

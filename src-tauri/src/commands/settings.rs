@@ -2,8 +2,9 @@
 
 use crate::{
     desk::Desk,
-    views::{CommandError, SettingsView},
+    views::{CommandError, LookView, SettingsView, ValuesView},
 };
+use plimsoll_domain::form;
 use std::path::Path;
 use tauri::State;
 
@@ -14,15 +15,23 @@ pub async fn settings_load(desk: State<'_, Desk>) -> Result<SettingsView, Comman
     Ok(desk.engine().await?.preferences().await?.into())
 }
 
-/// Keeps preferences.
+/// Keeps how the window looks.
 #[tauri::command]
 #[specta::specta]
-pub async fn settings_save(
-    desk: State<'_, Desk>,
-    settings: SettingsView,
-) -> Result<(), CommandError> {
+pub async fn settings_look(desk: State<'_, Desk>, look: LookView) -> Result<(), CommandError> {
     let engine = desk.engine().await?;
-    Ok(engine.set_preferences(settings.into()).await?)
+    let preferences = look.of(engine.preferences().await?);
+    Ok(engine.set_preferences(preferences).await?)
+}
+
+/// Keeps the other preferences, from their form.
+#[tauri::command]
+#[specta::specta]
+pub async fn settings_save(desk: State<'_, Desk>, values: ValuesView) -> Result<(), CommandError> {
+    let engine = desk.engine().await?;
+    let before = engine.preferences().await?;
+    let preferences = form::preferences::read(&values.into(), &before)?;
+    Ok(engine.set_preferences(preferences).await?)
 }
 
 /// Writes the settings of this device and of every project to a file.

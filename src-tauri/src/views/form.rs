@@ -36,6 +36,8 @@ mirror! {
         AddServer,
         /// A base snapshot.
         BaseSnapshot,
+        /// What the people of this device prefer.
+        Preferences,
     }
 }
 
@@ -293,6 +295,13 @@ mod tests {
             (
                 "variable",
                 opened(form::variable::form(), Values::default()),
+            ),
+            (
+                "preferences",
+                opened(
+                    form::preferences::form(),
+                    form::preferences::written(&Default::default()),
+                ),
             ),
         ]);
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/mock/forms.json");

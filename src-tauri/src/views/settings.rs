@@ -1,7 +1,7 @@
 //! What the people of this device prefer.
 
 use super::mirror::mirror;
-use plimsoll_engine::{Motion, Preferences, Theme};
+use plimsoll_domain::preferences::{EditorPreferences, Indent, Motion, Preferences, Theme};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -27,6 +27,33 @@ mirror! {
     }
 }
 
+mirror! {
+    /// What a text is indented with that is not indented yet.
+    IndentView of Indent {
+        /// A tab.
+        Tabs,
+        /// Spaces.
+        Spaces,
+    }
+}
+
+/// How texts are shown and written.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Type)]
+pub struct EditorView {
+    /// Size of the letters, px.
+    pub font_size: u32,
+    /// How many columns a tab takes.
+    pub tab_width: u32,
+    /// What a new text is indented with.
+    pub indent: IndentView,
+    /// Whether long lines go on below.
+    pub wrap: bool,
+    /// Whether the lines are numbered.
+    pub line_numbers: bool,
+    /// Whether a bracket or quote that is opened is closed at once.
+    pub close_brackets: bool,
+}
+
 /// What somebody prefers.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, Type)]
 pub struct SettingsView {
@@ -34,6 +61,28 @@ pub struct SettingsView {
     pub theme: ThemeView,
     /// How much may move.
     pub motion: MotionView,
+    /// How texts are shown and written.
+    pub editor: EditorView,
+}
+
+/// How the window looks.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Type)]
+pub struct LookView {
+    /// Dark or light.
+    pub theme: ThemeView,
+    /// How much may move.
+    pub motion: MotionView,
+}
+
+impl LookView {
+    /// The preferences with this look.
+    pub fn of(self, before: Preferences) -> Preferences {
+        Preferences {
+            theme: self.theme.into(),
+            motion: self.motion.into(),
+            ..before
+        }
+    }
 }
 
 impl From<Preferences> for SettingsView {
@@ -41,15 +90,20 @@ impl From<Preferences> for SettingsView {
         Self {
             theme: preferences.theme.into(),
             motion: preferences.motion.into(),
+            editor: preferences.editor.into(),
         }
     }
 }
 
-impl From<SettingsView> for Preferences {
-    fn from(view: SettingsView) -> Self {
+impl From<EditorPreferences> for EditorView {
+    fn from(editor: EditorPreferences) -> Self {
         Self {
-            theme: view.theme.into(),
-            motion: view.motion.into(),
+            font_size: editor.font_size,
+            tab_width: editor.tab_width,
+            indent: editor.indent.into(),
+            wrap: editor.wrap,
+            line_numbers: editor.line_numbers,
+            close_brackets: editor.close_brackets,
         }
     }
 }

@@ -8,6 +8,7 @@ mod domain;
 mod practice;
 mod project;
 mod server;
+mod settings;
 mod version;
 mod work;
 
@@ -19,6 +20,7 @@ pub use domain::*;
 pub use practice::*;
 pub use project::*;
 pub use server::*;
+pub use settings::*;
 pub use version::{OfProject, VersionVerb};
 pub use work::*;
 

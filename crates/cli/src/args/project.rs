@@ -56,21 +56,6 @@ pub enum ProjectVerb {
     },
 }
 
-/// What can be done with settings.
-#[derive(Debug, Subcommand)]
-pub enum SettingsVerb {
-    /// Writes the settings of this device and of every project to a file.
-    Export {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Takes over the settings of a file.
-    Import {
-        /// The file.
-        file: PathBuf,
-    },
-}
-
 /// What can be done with environments.
 #[derive(Debug, Subcommand)]
 pub enum EnvironmentVerb {

@@ -9,6 +9,7 @@ mod domain;
 mod practice;
 mod project;
 mod server;
+mod settings;
 mod spec;
 mod variable;
 mod version;
@@ -43,7 +44,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         Noun::Server(verb) => server::run(verb, &desk).await,
         Noun::Snapshot(verb) => server::snapshots(verb, &desk).await,
         Noun::Project(verb) => project::run(verb, &desk).await,
-        Noun::Settings(verb) => project::settings(verb, &desk).await,
+        Noun::Settings(verb) => settings::run(verb, &desk).await,
         Noun::Bin(verb) => bin::run(verb, &desk).await,
         Noun::Versions(verb) => version::run(verb, &desk).await,
         Noun::Canvas(verb) => canvas::run(verb, &desk).await,

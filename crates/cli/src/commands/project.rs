@@ -2,7 +2,7 @@
 
 use super::spec::{source, spec};
 use crate::{
-    args::{EnvironmentVerb, ProjectVerb, ServiceVerb, SettingsVerb, SourceArguments},
+    args::{EnvironmentVerb, ProjectVerb, ServiceVerb, SourceArguments},
     desk::Desk,
     failure::{Answer, Failed},
     input,
@@ -104,33 +104,6 @@ pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
             let project = desk.engine.project_named(&Name::parse(&name)?).await?;
             let receipt = desk.engine.delete_project(project.id).await?;
             desk.output.answer(&receipt, |_| format!("Deleted {name}."));
-        }
-    }
-    Ok(())
-}
-
-/// `plimsoll settings …`
-pub async fn settings(verb: SettingsVerb, desk: &Desk) -> Answer {
-    match verb {
-        SettingsVerb::Export { file } => {
-            desk.engine.export_settings(&file).await?;
-            desk.output.answer(&json!({"file": file}), |_| {
-                format!("Wrote the settings to {}.", file.display())
-            });
-        }
-        SettingsVerb::Import { file } => {
-            let unknown = desk.engine.import_settings(&file).await?;
-            desk.output
-                .answer(&json!({"unknown_projects": unknown}), |_| {
-                    let names: Vec<String> = unknown.iter().map(Name::to_string).collect();
-                    match names.is_empty() {
-                        true => "Took the settings over.".to_owned(),
-                        false => format!(
-                            "Took the settings over; there is no project {} here.",
-                            names.join(", ")
-                        ),
-                    }
-                });
         }
     }
     Ok(())

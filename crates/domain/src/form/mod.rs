@@ -6,6 +6,7 @@
 pub mod account;
 pub mod domain;
 pub mod environment;
+pub mod preferences;
 pub mod project;
 mod read;
 pub mod server;
@@ -16,6 +17,7 @@ pub mod variable;
 pub use read::Reader;
 pub use text::{read_amount, read_lines, read_pairs, write_amount, write_lines, write_pairs};
 
+use crate::preferences::Preferences;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -49,6 +51,8 @@ pub enum FormKind {
     AddServer,
     /// A base snapshot.
     BaseSnapshot,
+    /// What the people of this device prefer.
+    Preferences,
 }
 
 impl FormKind {
@@ -68,6 +72,7 @@ impl FormKind {
             FormKind::Server => "server",
             FormKind::AddServer => "add_server",
             FormKind::BaseSnapshot => "base_snapshot",
+            FormKind::Preferences => "preferences",
         }
     }
 
@@ -98,6 +103,7 @@ impl FormKind {
             FormKind::Server => server::read(values).err(),
             FormKind::AddServer => server::read_add(values).err(),
             FormKind::BaseSnapshot => server::read_base(values).err(),
+            FormKind::Preferences => preferences::read(values, &Preferences::default()).err(),
         };
         wrong.unwrap_or_default()
     }

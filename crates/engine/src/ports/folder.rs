@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 /// How much of a folder is watched. Paths are relative to it, with slashes; empty for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watched {
-    /// This folder and everything below, less what `.gitignore` and `.plimsollignore` name.
+    /// This folder and everything below, less what `.gitignore` and `.plimsollignore` name and
+    /// what the patterns of the project do.
     Below(String),
     /// The entries of these folders, also the ignored ones, and nothing below them.
     Only(BTreeSet<String>),
@@ -45,10 +46,15 @@ pub trait Watching: Send + Sync {
 /// Watches folders of this machine.
 #[async_trait]
 pub trait FolderWatcher: Send + Sync {
-    /// Watches a part of a folder. Git's folder, our own, and what we write for a moment are never
-    /// told.
+    /// Watches a part of a folder. `ignored` are the patterns of the project. Git's folder, our own,
+    /// and what we write for a moment are never told.
     ///
     /// # Errors
     /// `folder_gone` when the folder is not there; `watch_limit` when the system watches no more.
-    async fn watch(&self, folder: &Path, watched: Watched) -> PortResult<FolderWatch>;
+    async fn watch(
+        &self,
+        folder: &Path,
+        ignored: &[String],
+        watched: Watched,
+    ) -> PortResult<FolderWatch>;
 }

@@ -1,8 +1,9 @@
 //! Settings of projects and of this device, and taking them along as a document.
 
-use crate::{Engine, Preferences, Receipt, Result, error::EngineError};
+use crate::{Engine, Receipt, Result, error::EngineError};
 use plimsoll_domain::{
-    ProjectId, name::Name, project::Project, settings::ProjectSettings, version::Retention,
+    ProjectId, name::Name, preferences::Preferences, project::Project, settings::ProjectSettings,
+    version::Retention,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -122,6 +123,10 @@ impl Engine {
         if document.format != FORMAT {
             let why = format!("it says “{}”", document.format.escape_debug());
             return Err(refuse(why));
+        }
+        if let Some(preferences) = &document.preferences {
+            let checked = preferences.check();
+            checked.map_err(|error| refuse(error.to_string()))?;
         }
         for project in &document.projects {
             checked(&project.settings).map_err(|error| refuse(error.to_string()))?;

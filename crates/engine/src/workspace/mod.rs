@@ -27,9 +27,14 @@ impl Engine {
         work: impl FnOnce(&Workspace) -> std::result::Result<T, WorkspaceError> + Send + 'static,
     ) -> Result<T> {
         let root = self.need_folder(project).await?;
+        let ignored = self.project_settings(project).await?.ignore;
+        let most = self.preferences().await?.limits.text_bytes;
         let folder = self.world.store.folder();
         let aside = folder.join(ASIDE).join(project.to_string());
-        let done = tokio::task::spawn_blocking(move || work(&Workspace::open(&root, &aside)?));
+        let done = tokio::task::spawn_blocking(move || {
+            let files = Workspace::open(&root, &aside)?;
+            work(&files.ignoring(&ignored).with_texts_up_to(most))
+        });
         let done = done.await.map_err(|error| {
             EngineError::internal("internal", format!("A thread ended: {error}"))
         })?;

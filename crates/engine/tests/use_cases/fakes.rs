@@ -360,7 +360,7 @@ pub struct FakeFolders;
 
 #[async_trait]
 impl FolderWatcher for FakeFolders {
-    async fn watch(&self, _: &Path, _: Watched) -> PortResult<FolderWatch> {
+    async fn watch(&self, _: &Path, _: &[String], _: Watched) -> PortResult<FolderWatch> {
         let (told, news) = tokio::sync::mpsc::channel(1);
         Ok(FolderWatch {
             news,

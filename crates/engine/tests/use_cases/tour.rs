@@ -1,10 +1,11 @@
 use crate::world::{APP, World, name};
 use plimsoll_domain::{
     Secret,
+    preferences::{EditorPreferences, Motion, Preferences, Theme},
     server::{Endpoint, Provider},
     tour::{SampleState, TourState, TourStepId},
 };
-use plimsoll_engine::{ConnectAccount, Kind, Motion, Preferences, Theme, TourGround};
+use plimsoll_engine::{ConnectAccount, Kind, TourGround};
 
 fn ground(sample: SampleState) -> TourGround {
     TourGround {
@@ -144,8 +145,17 @@ async fn preferences_are_kept_and_what_cannot_be_read_counts_as_never_chosen() {
     let chosen = Preferences {
         theme: Theme::Light,
         motion: Motion::Reduced,
+        editor: EditorPreferences {
+            font_size: 18,
+            ..EditorPreferences::default()
+        },
+        ..Preferences::default()
     };
     world.engine.set_preferences(chosen).await.unwrap();
+    let mut unreadable = chosen;
+    unreadable.editor.font_size = 0;
+    let refused = world.engine.set_preferences(unreadable).await;
+    assert_eq!(refused.unwrap_err().code(), "invalid_setting");
     world.reopen().await;
     assert_eq!(world.engine.preferences().await.unwrap(), chosen);
 }

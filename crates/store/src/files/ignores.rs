@@ -1,6 +1,6 @@
 //! What a workspace ignores, asked path by path: the same answer as the walk that saves a version.
 
-use super::{IGNORE_FILE, OWN_FOLDER};
+use super::{IGNORE_FILE, OWN_FOLDER, Rules};
 use ignore::{
     Match,
     gitignore::{Gitignore, GitignoreBuilder},
@@ -26,13 +26,14 @@ pub fn momentary_name(number: u64) -> String {
     format!("{start}{}-{number}{end}", std::process::id())
 }
 
-/// What the ignore files of a folder and of those above it say about the entries of that folder.
-/// Cloning is cheap.
+/// What the ignore files of a folder and of those above it, and the settings of the project, say
+/// about the entries of that folder. Cloning is cheap.
 #[derive(Clone)]
 pub struct Ignores {
     folder: PathBuf,
     /// From the workspace down to the folder.
     levels: Vec<Arc<Level>>,
+    rules: Rules,
     /// The folder itself is ignored, and so is all that is in it.
     all: bool,
 }
@@ -45,23 +46,23 @@ struct Level {
 }
 
 impl Ignores {
-    /// The ignore files of a workspace's own folder.
-    pub fn of(workspace: &Path) -> Self {
+    /// What counts in a workspace's own folder.
+    pub fn of(workspace: &Path, rules: &Rules) -> Self {
         Self {
             folder: workspace.to_owned(),
             levels: vec![Arc::new(Level::read(workspace))],
+            rules: rules.clone(),
             all: false,
         }
     }
 
-    /// The ignore files that count below the workspace's folder of that relative path, with slashes.
-    pub fn at(workspace: &Path, path: &str) -> Self {
-        path.split('/')
-            .filter(|name| !name.is_empty())
-            .fold(Self::of(workspace), |above, name| above.below(name))
+    /// What counts in the workspace's folder of that relative path, with slashes.
+    pub fn at(workspace: &Path, path: &str, rules: &Rules) -> Self {
+        let names = path.split('/').filter(|name| !name.is_empty());
+        names.fold(Self::of(workspace, rules), |above, name| above.below(name))
     }
 
-    /// Those that count in a folder of this one.
+    /// What counts in a folder of this one.
     pub fn below(&self, name: &str) -> Self {
         let all = self.is_ignored(name, true);
         let folder = self.folder.join(name);
@@ -72,6 +73,7 @@ impl Ignores {
         Self {
             folder,
             levels,
+            rules: self.rules.clone(),
             all,
         }
     }
@@ -82,6 +84,9 @@ impl Ignores {
             return true;
         }
         let path = self.folder.join(name);
+        if self.rules.leave_out(&path, is_folder) {
+            return true;
+        }
         // Of each kind of file the nearest that says anything counts; of the kinds, ours first. The
         // walk asks for no repository, so what is above a nested one counts in it, too.
         let nearest = |of: fn(&Level) -> &Gitignore| {
@@ -153,7 +158,7 @@ mod tests {
                 ".gitignore",
                 "*.log\n/build\ntarget/\n!keep.log\ndeep/*.txt\n",
             ),
-            (".plimsollignore", "secret*\n!sub/secret-shown\n"),
+            (".plimsollignore", "secret*\n!sub/secret-shown\n!left.bin\n"),
             (".ignore", "plain.md\n"),
             (".git/info/exclude", "excluded\n"),
             (".git/config", ""),
@@ -179,12 +184,17 @@ mod tests {
             ("nested/mine", ""),
             ("nested/a.log", ""),
             ("nested/excluded", ""),
+            ("set/kept.bin", ""),
+            ("sub/left.bin", ""),
+            ("sub/left/out", ""),
         ] {
             let file = root.join(path);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();
         }
-        let walked: BTreeSet<String> = super::super::save::walker(root)
+        let patterns = ["*.bin", "!kept.bin", "left/"].map(str::to_owned);
+        let rules = Rules::all(root, &patterns).unwrap();
+        let walked: BTreeSet<String> = super::super::save::walker(root, &rules)
             .build()
             .map(|entry| entry.unwrap())
             .filter(|entry| entry.depth() > 0)
@@ -194,10 +204,13 @@ mod tests {
             })
             .collect();
         let mut found = BTreeSet::new();
-        asked(root, &Ignores::of(root), "", &mut found);
+        asked(root, &Ignores::of(root, &rules), "", &mut found);
         assert_eq!(found, walked);
         assert!(found.contains("sub/a.log") && !found.contains("a.log"));
-        assert!(Ignores::at(root, "sub/target").is_ignored("x", false));
-        assert!(!Ignores::at(root, "sub").is_ignored("target.rs", false));
+        assert!(found.contains("set/kept.bin") && !found.contains("sub/left.bin"));
+        let at = |path: &str| Ignores::at(root, path, &rules);
+        assert!(at("sub/target").is_ignored("x", false));
+        assert!(at("sub/left").is_ignored("out", false));
+        assert!(!at("sub").is_ignored("target.rs", false));
     }
 }

@@ -23,7 +23,7 @@ mod trees;
 pub use archive::{Imported, MOST_ENTRIES};
 pub use check::{Check, Hurt};
 pub use difference::Difference;
-pub use ignored::check_patterns;
+pub use ignored::{Rules, check_patterns};
 pub use ignores::{Ignores, is_never_saved, momentary_name};
 pub use prune::Pruned;
 pub use restore::Restored;

@@ -1,14 +1,14 @@
 //! Saving a workspace: walk, read what was touched, keep what is new.
 
 use super::{
-    Files, Guard, IGNORE_FILE,
+    Files, Guard, IGNORE_FILE, Rules,
     ignores::is_never_saved,
     keeping::{Broken, Keeping, Kept},
     seen::{SeenFolder, Stat},
     trees,
 };
 use crate::{Result, StoreError};
-use ignore::{DirEntry, WalkBuilder, WalkState, gitignore::Gitignore};
+use ignore::{DirEntry, WalkBuilder, WalkState};
 use plimsoll_domain::{
     Timestamp,
     content::{ContentHash, Node},
@@ -71,7 +71,7 @@ impl Files {
         now: Timestamp,
         progress: &Arc<Progress>,
     ) -> Result<Saved> {
-        let ignored = super::ignored::rules(workspace, ignored)?;
+        let rules = Rules::all(workspace, ignored)?;
         let guard = self.beside_others().await?;
         let workspace = workspace.to_owned();
         let (files, progress) = (self.clone(), Arc::clone(progress));
@@ -84,7 +84,7 @@ impl Files {
                 keeping: Keeping::new(&files, runtime, now, seen.is_empty())?,
                 place: there,
                 workspace,
-                ignored,
+                rules,
                 seen,
                 progress,
                 refused: Mutex::default(),
@@ -100,7 +100,7 @@ struct Save {
     workspace: PathBuf,
     /// Which folder that is.
     place: u64,
-    ignored: Gitignore,
+    rules: Rules,
     /// What was last seen of each folder, as it lies in the cache.
     seen: HashMap<String, Vec<u8>>,
     keeping: Keeping,
@@ -162,7 +162,7 @@ impl Save {
     }
 
     fn walk(&self) {
-        let walker = walker(&self.workspace).build_parallel();
+        let walker = walker(&self.workspace, &self.rules).build_parallel();
         walker.run(|| {
             let mut gathered = Gathered {
                 save: self,
@@ -312,10 +312,6 @@ impl Gathered<'_> {
         if entry.depth() == 0 {
             return WalkState::Continue;
         }
-        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-        if save.ignored.matched(entry.path(), is_folder).is_ignore() {
-            return WalkState::Skip;
-        }
         let Some(path) = relative(&save.workspace, entry.path()) else {
             save.refuse(entry.path(), "its name is no Unicode");
             return WalkState::Continue;
@@ -338,7 +334,8 @@ impl Drop for Gathered<'_> {
 }
 
 /// A walk over what belongs to a version of a workspace.
-pub(crate) fn walker(workspace: &Path) -> WalkBuilder {
+pub(crate) fn walker(workspace: &Path, rules: &Rules) -> WalkBuilder {
+    let rules = rules.clone();
     let mut walker = WalkBuilder::new(workspace);
     walker
         .hidden(false)
@@ -352,9 +349,10 @@ pub(crate) fn walker(workspace: &Path) -> WalkBuilder {
                 .min(8),
         )
         .add_custom_ignore_filename(IGNORE_FILE)
-        .filter_entry(|entry| {
-            let never = entry.file_name().to_str().is_some_and(is_never_saved);
-            entry.depth() == 0 || !never
+        .filter_entry(move |entry| {
+            let never = || entry.file_name().to_str().is_some_and(is_never_saved);
+            let is_folder = || entry.file_type().is_some_and(|kind| kind.is_dir());
+            entry.depth() == 0 || !(never() || rules.leave_out(entry.path(), is_folder()))
         });
     walker
 }

@@ -20,8 +20,12 @@ pub use search::{FileHits, Hit, MOST_HITS, Query, Replaced, SearchEnd};
 pub use text::{Content, FileRead, LineEnding, MOST_TEXT, NewText, Writing, Written};
 pub use tree::{EntryKind, TreeEntry};
 
+use crate::files::Rules;
 use error::failed;
-use plimsoll_domain::path::{FilePath, FolderPath};
+use plimsoll_domain::{
+    path::{FilePath, FolderPath},
+    preferences::Limits,
+};
 use std::{
     fs::{DirBuilder, Metadata},
     io,
@@ -37,10 +41,12 @@ static WRITING: Mutex<()> = Mutex::new(());
 pub struct Workspace {
     root: PathBuf,
     aside: PathBuf,
+    rules: Rules,
+    most_text: u64,
 }
 
 impl Workspace {
-    /// A folder that is there.
+    /// A folder that is there, with usual settings.
     ///
     /// # Errors
     /// [`WorkspaceError::Gone`] when it is not.
@@ -53,7 +59,25 @@ impl Workspace {
         Ok(Self {
             root: root.to_owned(),
             aside: aside.to_owned(),
+            rules: Rules::readable(root, &[]),
+            most_text: Limits::default().text_bytes,
         })
+    }
+
+    /// Leaves out of searches what these patterns name, besides what ignore files do.
+    pub fn ignoring(self, patterns: &[String]) -> Self {
+        Self {
+            rules: Rules::readable(&self.root, patterns),
+            ..self
+        }
+    }
+
+    /// Reads and searches texts of so many bytes at most.
+    pub fn with_texts_up_to(self, bytes: u64) -> Self {
+        Self {
+            most_text: bytes.min(MOST_TEXT),
+            ..self
+        }
     }
 
     /// Where a path lies; its folders have to be folders, not links to some.

@@ -1,6 +1,6 @@
 //! Searching through all texts of a project, and replacing what was found.
 
-use super::{MOST_TEXT, Result, Workspace, WorkspaceError, Writing, error::failed, text::is_text};
+use super::{Result, Workspace, WorkspaceError, Writing, error::failed, text::is_text};
 use crate::files::walker;
 use ignore::{WalkState, overrides::OverrideBuilder};
 use plimsoll_domain::{content::ContentHash, path::FilePath};
@@ -105,7 +105,7 @@ impl Workspace {
         found: &(dyn Fn(FileHits) + Sync),
     ) -> Result<SearchEnd> {
         let pattern = Pattern::read(query, instead)?;
-        let mut walker = walker(&self.root);
+        let mut walker = walker(&self.root, &self.rules);
         let only = query.only.trim();
         if !only.is_empty() {
             let mut overrides = OverrideBuilder::new(&self.root);
@@ -205,7 +205,7 @@ impl Workspace {
         let path = parts.collect::<Option<Vec<_>>>()?.join("/");
         let path = FilePath::parse(&path).ok()?;
         let size = place.symlink_metadata().ok()?.len();
-        if size > MOST_TEXT {
+        if size > self.most_text {
             return None;
         }
         let bytes = fs::read(place).ok()?;

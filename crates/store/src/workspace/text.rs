@@ -2,7 +2,7 @@
 
 use super::{Result, Workspace, WorkspaceError, alone, error::failed, is_absence};
 use crate::files::momentary_name;
-use plimsoll_domain::{content::ContentHash, path::FilePath};
+use plimsoll_domain::{content::ContentHash, path::FilePath, preferences::TEXT_BYTES};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -11,8 +11,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Most bytes of a text that is edited.
-pub const MOST_TEXT: u64 = 4 << 20;
+/// Most bytes of a text that is written, whatever is opened.
+pub const MOST_TEXT: u64 = *TEXT_BYTES.end();
 /// Most bytes of an image that is shown.
 const MOST_IMAGE: u64 = 16 << 20;
 /// Bytes by which a file is known for a text.
@@ -132,7 +132,7 @@ impl Workspace {
         let most = if media.is_some() {
             MOST_IMAGE
         } else {
-            MOST_TEXT
+            self.most_text
         };
         let file = File::open(place).map_err(failed("read", place))?;
         let wanted = if found.len() > most {

@@ -14,7 +14,7 @@ pub struct TreeEntry {
     pub kind: EntryKind,
     /// Bytes of a file; 0 of everything else.
     pub bytes: u64,
-    /// Ignore files leave it out of versions and searches.
+    /// Ignore files or the project's settings leave it out of versions and searches.
     pub is_ignored: bool,
     /// Why a computer with Windows could not keep a file of that name.
     pub windows: Option<&'static str>,
@@ -37,7 +37,7 @@ impl Workspace {
     /// The entries of a folder: folders first, each by name. Git's folder and our own are left out.
     pub fn list(&self, folder: &FolderPath) -> Result<Vec<TreeEntry>> {
         let place = self.folder(folder)?;
-        let ignores = Ignores::at(&self.root, folder.as_str());
+        let ignores = Ignores::at(&self.root, folder.as_str(), &self.rules);
         let mut entries = Vec::new();
         for entry in fs::read_dir(&place).map_err(failed("list", &place))? {
             let entry = entry.map_err(failed("list", &place))?;

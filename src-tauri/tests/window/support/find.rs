@@ -4,10 +4,12 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Button,
+    Checkbox,
     Link,
+    MenuItem,
+    Option,
     Tab,
     Textbox,
-    MenuItem,
     TreeItem,
 }
 
@@ -16,10 +18,12 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Self::Button => "button",
+            Self::Checkbox => "checkbox",
             Self::Link => "link",
+            Self::MenuItem => "menuitem",
+            Self::Option => "option",
             Self::Tab => "tab",
             Self::Textbox => "textbox",
-            Self::MenuItem => "menuitem",
             Self::TreeItem => "treeitem",
         }
     }

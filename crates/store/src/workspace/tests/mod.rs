@@ -104,6 +104,44 @@ fn a_folder_is_listed_by_itself_and_says_what_is_ignored() {
 }
 
 #[test]
+fn what_the_settings_of_a_project_leave_out_is_ignored_in_the_tree_and_by_searches() {
+    let ground = Ground::new(&[
+        (".gitignore", "!drafts/b.txt\n"),
+        ("drafts/b.txt", "word"),
+        ("a.txt", "word"),
+        ("a.min.js", "word"),
+    ]);
+    let patterns = ["drafts/", "*.js", "[", "!a.txt"].map(str::to_owned);
+    let workspace = ground.workspace.clone().ignoring(&patterns);
+    let ignored = |path: &str| -> Vec<(String, bool)> {
+        let entries = workspace.list(&folder(path)).unwrap();
+        let told = entries
+            .into_iter()
+            .map(|entry| (entry.name, entry.is_ignored));
+        told.collect()
+    };
+    let told = |name: &str, is_ignored: bool| (name.to_owned(), is_ignored);
+    assert_eq!(
+        ignored(""),
+        [
+            told("drafts", true),
+            told(".gitignore", false),
+            told("a.min.js", true),
+            told("a.txt", false)
+        ]
+    );
+    assert_eq!(ignored("drafts"), [told("b.txt", true)]);
+    let query = Query {
+        text: "word".into(),
+        ..Query::default()
+    };
+    let end = workspace.search(&query, None, &Default::default(), &|hits| {
+        assert_eq!(hits.path, path("a.txt"));
+    });
+    assert_eq!(end.unwrap().hits, 1);
+}
+
+#[test]
 fn a_folder_that_vanished_is_told_as_such() {
     let ground = Ground::new(&[("a", "")]);
     fs::rename(ground.root(), ground.folder.path().join("away")).unwrap();

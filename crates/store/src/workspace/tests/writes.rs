@@ -116,11 +116,9 @@ fn what_is_no_text_or_too_large_is_told_as_such() {
     write("latin", b"gr\xfc\xdfe");
     write("a.png", b"\x89PNG\r\n");
     let line = b"a line of text\n";
-    write(
-        "large.txt",
-        &line.repeat(1 + MOST_TEXT as usize / line.len()),
-    );
-    write("large.bin", &vec![0; 1 + MOST_TEXT as usize]);
+    let usual = plimsoll_domain::preferences::Limits::default().text_bytes;
+    write("large.txt", &line.repeat(1 + usual as usize / line.len()));
+    write("large.bin", &vec![0; 1 + usual as usize]);
     let read = |name: &str| ground.workspace.read(&path(name)).unwrap();
     assert_eq!(read("binary").content, Content::Binary);
     assert_eq!(read("latin").content, Content::Binary);
@@ -133,7 +131,10 @@ fn what_is_no_text_or_too_large_is_told_as_such() {
     ));
     let large = read("large.txt");
     assert_eq!(large.content, Content::TooLarge { is_text: true });
-    assert!(large.bytes > MOST_TEXT && large.hash.is_none());
+    assert!(large.bytes > usual && large.hash.is_none());
+    let patient = ground.workspace.clone().with_texts_up_to(large.bytes);
+    let shown = patient.read(&path("large.txt")).unwrap();
+    assert!(matches!(shown.content, Content::Text { .. }));
     assert_eq!(
         read("large.bin").content,
         Content::TooLarge { is_text: false }
