@@ -72,7 +72,7 @@ pub use servers::{
 pub use tour::{Tour, TourGround};
 pub use versions::{
     Checked, FileContent, HurtVersion, ProjectDocument, Prunable, Repaired, RestoredVersion,
-    SettingsDocument,
+    SavedVersion, Saving, SavingNews, SettingsDocument,
 };
 pub use workspace::{Emptied, FileHash, SearchNews, Searching};
 pub use world::{Patience, Ports, Settings};

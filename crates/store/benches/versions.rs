@@ -1,11 +1,14 @@
 //! What saving versions of a large tree takes, beside a plain walk, git and restic, all sides in
 //! turns. Called by `cargo xtask bench versions`; `--quick` only sees that the measuring works.
 
+#[path = "versions/looked.rs"]
+mod looked;
 #[path = "versions/sides.rs"]
 mod sides;
 #[path = "versions/tree.rs"]
 mod tree;
 
+use looked::Look;
 use serde_json::json;
 use sides::{Ours, Peer, Sides, walk};
 use std::{
@@ -52,6 +55,8 @@ const QUICK: Plan = Plan {
 };
 /// Files that are changed before each further save.
 const CHANGED: usize = 10;
+/// How often the tree is looked at.
+const LOOKS: usize = 5;
 
 fn main() -> Answer {
     let plan = match std::env::args().any(|argument| argument == "--quick") {
@@ -90,8 +95,12 @@ fn main() -> Answer {
         }
     }
     let mut sides = sides.ok_or("nothing was saved")?;
+    sides.checkpoint()?;
+    let kept = sides.stored(Peer::Ours)?;
+    let mut changed_in_all = 0;
     for round in 0..plan.rounds {
         let changed = tree.change(CHANGED)?;
+        changed_in_all += changed;
         notes.note("again", "tree", "changed_bytes", changed as f64)?;
         settle();
         notes.time("again", "walk", walked(tree.folder())?)?;
@@ -105,9 +114,28 @@ fn main() -> Answer {
         }
         settle();
         notes.time("again", "walk", walked(tree.folder())?)?;
-        tree.change(CHANGED)?;
+        changed_in_all += tree.change(CHANGED)?;
         settle();
         notes.time("again", "ours, opened anew", sides.reopened(&tree)?)?;
+    }
+    // Its journals are emptied into the index by now: what stays is what it really grew by.
+    sides.checkpoint()?;
+    let grew = sides.stored(Peer::Ours)? - kept;
+    notes.note("again", "ours", "grew_in_all_bytes", grew)?;
+    notes.note(
+        "again",
+        "tree",
+        "changed_in_all_bytes",
+        changed_in_all as f64,
+    )?;
+    for _ in 0..LOOKS {
+        for (side, look) in looks(tree.folder(), place.path())? {
+            notes.time("look", side, look.took)?;
+            notes.note("look", side, "seen", look.seen as f64)?;
+            if let Some(grew) = look.grew {
+                notes.note("look", side, "memory_bytes", grew)?;
+            }
+        }
     }
     let ours: &Ours = sides.ours();
     notes.note(
@@ -117,6 +145,15 @@ fn main() -> Answer {
         f64::from(u8::from(ours.proved()?)),
     )?;
     Ok(())
+}
+
+/// The tree looked at in each way, one after the other.
+fn looks(tree: &Path, aside: &Path) -> Answer<[(&'static str, Look); 3]> {
+    Ok([
+        ("walk", looked::plain(tree)?),
+        ("opened", looked::opened(tree, aside)?),
+        ("unfolded", looked::unfolded(tree, aside)?),
+    ])
 }
 
 /// Who begins changes from round to round.

@@ -2,17 +2,18 @@
 
 use crate::{
     desk::Desk,
+    streams::Streams,
     views::{
         CheckedView, CommandError, EnvironmentId, PlanView, ProjectId, PrunableView, ReceiptView,
-        RepairedView, RestoredVersionView, ServiceId, VersionDifferenceView, VersionEntryView,
-        VersionFileView, VersionId, VersionView,
+        RepairedView, RestoredVersionView, SavingNewsView, ServiceId, VersionDifferenceView,
+        VersionEntryView, VersionFileView, VersionId, VersionView,
     },
 };
 use plimsoll_domain::{name::Name, version::Retention};
 
 use plimsoll_engine::{DeployRequest, EngineError};
-use std::{path::Path, sync::Arc};
-use tauri::State;
+use std::path::Path;
+use tauri::{State, ipc::Channel};
 
 /// The versions of a project, newest first.
 #[tauri::command]
@@ -25,18 +26,26 @@ pub async fn version_list(
     Ok(versions.into_iter().map(Into::into).collect())
 }
 
-/// Saves a project's files as they are.
+/// Saves a project's files as they are, and tells how far it has come, until it is done or is
+/// stopped by the number that this answers.
 #[tauri::command]
 #[specta::specta]
 pub async fn version_save(
     desk: State<'_, Desk>,
+    streams: State<'_, Streams>,
     project_id: ProjectId,
     message: String,
-) -> Result<ReceiptView, CommandError> {
+    channel: Channel<SavingNewsView>,
+) -> Result<u32, CommandError> {
     let engine = desk.engine().await?;
-    let progress = Arc::default();
-    let saved = engine.save_version(project_id.into(), &message, &progress);
-    Ok(saved.await?.into())
+    let mut saving = engine.start_saving(project_id.into(), &message).await?;
+    Ok(streams.start(async move {
+        while let Some(news) = saving.next().await {
+            if channel.send(news.into()).is_err() {
+                return;
+            }
+        }
+    }))
 }
 
 /// The entries of a folder of a version.

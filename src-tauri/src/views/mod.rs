@@ -71,8 +71,8 @@ pub use terminal::{ScreenBytes, ScreenSizeView, TerminalEndView};
 pub use update::{FoundUpdateView, UpdateView};
 pub use variable::{ConfigurationView, ImportedVariableView, ImportedView, VariableView};
 pub use version::{
-    CheckedView, PrunableView, RepairedView, RestoredVersionView, VersionDifferenceView,
-    VersionEntryView, VersionFileView, VersionView,
+    CheckedView, PrunableView, RepairedView, RestoredVersionView, SavingNewsView,
+    VersionDifferenceView, VersionEntryView, VersionFileView, VersionView,
 };
 
 use plimsoll_engine::Receipt;

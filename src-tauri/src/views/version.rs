@@ -1,13 +1,13 @@
 //! Versions of projects' files.
 
-use super::{ProjectId, VersionId, mirror::mirror};
+use super::{CommandError, ProjectId, ReceiptView, VersionId, mirror::mirror};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use plimsoll_domain::{
     content::{Entry, Node},
     version::{Version, VersionCause},
 };
 use plimsoll_engine::{
-    Checked, FileContent, Prunable, Repaired, RestoredVersion, VersionDifference,
+    Checked, FileContent, Prunable, Repaired, RestoredVersion, SavingNews, VersionDifference,
 };
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -25,6 +25,49 @@ mirror! {
         BeforeGeneration,
         /// It came in as an archive.
         Imported,
+    }
+}
+
+/// What a save tells.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SavingNewsView {
+    /// It has come so far.
+    Seen {
+        /// Files that were looked at.
+        files: u64,
+        /// Bytes that were read; what is untouched is not read.
+        bytes_read: u64,
+    },
+    /// It is saved.
+    Saved {
+        /// The version.
+        receipt: ReceiptView,
+        /// What a computer with Windows could not keep, each with the reason.
+        refused_by_windows: Vec<String>,
+    },
+    /// It could not be saved.
+    Failed {
+        /// Why.
+        failure: CommandError,
+    },
+}
+
+impl From<SavingNews> for SavingNewsView {
+    fn from(news: SavingNews) -> Self {
+        match news {
+            SavingNews::Seen { files, bytes_read } => Self::Seen { files, bytes_read },
+            SavingNews::Ended(Ok(saved)) => Self::Saved {
+                receipt: ReceiptView {
+                    id: saved.id.to_string(),
+                    seq: saved.seq,
+                },
+                refused_by_windows: saved.refused_by_windows,
+            },
+            SavingNews::Ended(Err(error)) => Self::Failed {
+                failure: error.into(),
+            },
+        }
     }
 }
 

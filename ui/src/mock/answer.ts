@@ -4,6 +4,11 @@ import type { CommandError, DeskView, FormKindView, OpenFormView } from '$ipc';
 type Handler = (args: Record<string, unknown>) => unknown;
 const handlers = new Map<string, Handler>();
 
+/** The side of a channel that fixtures speak into. */
+export interface Told<T> {
+	onmessage: (news: T) => void;
+}
+
 export type ShownState = 'full' | 'empty' | 'loading' | 'error';
 
 /** A question in the address: `?state=empty`. */

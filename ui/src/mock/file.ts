@@ -10,12 +10,8 @@ import type {
 	SearchNewsView,
 	TreeEntryView
 } from '$ipc';
-import { answer, asked, fail, never, state } from './answer';
+import { answer, asked, fail, never, state, type Told } from './answer';
 import { canvasPage } from './canvas';
-
-interface Told<T> {
-	onmessage: (news: T) => void;
-}
 
 const wanted = asked('file');
 

@@ -77,6 +77,7 @@ export const screens: Screen[] = [
 		ask: 'token=narrow',
 		then: [{ click: 'Try it and connect' }]
 	},
+	{ name: 'editor-settings', path: '/settings/editor', states: ['full', 'loading'] },
 	{ name: 'audit', path: '/settings/audit', states: ['full', 'empty', 'loading', 'error'] },
 	{
 		name: 'audit-broken',
@@ -303,6 +304,20 @@ export const screens: Screen[] = [
 		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions',
 		states: ['full'],
 		ask: 'save=refused',
+		then: [{ click: 'Save a version' }, { click: 'Save' }]
+	},
+	{
+		name: 'versions-saving',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions',
+		states: ['full'],
+		ask: 'save=slow',
+		then: [{ click: 'Save a version' }, { click: 'Save' }]
+	},
+	{
+		name: 'versions-saved-foreign',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/versions',
+		states: ['full'],
+		ask: 'save=foreign',
 		then: [{ click: 'Save a version' }, { click: 'Save' }]
 	},
 	{

@@ -1,11 +1,20 @@
 /** What somebody prefers, and where everything is kept. */
-import type { AuditEntryView, DataLocationView, SettingsView } from '$ipc';
-import { answer, asked, stated } from './answer';
+import type { AuditEntryView, DataLocationView, LookView, OpenFormView, SettingsView } from '$ipc';
+import { answer, asked, openForm, stated } from './answer';
+import forms from './forms.json';
 
 const theme = asked('theme');
 let settings: SettingsView = {
 	theme: theme === 'dark' || theme === 'light' ? theme : 'system',
-	motion: 'system'
+	motion: 'system',
+	editor: {
+		font_size: 13,
+		tab_width: 4,
+		indent: 'tabs',
+		wrap: false,
+		line_numbers: true,
+		close_brackets: true
+	}
 };
 
 const location: DataLocationView = {
@@ -26,10 +35,14 @@ const location: DataLocationView = {
 };
 
 answer('settings_load', () => settings);
-answer('settings_save', (args) => {
-	settings = args['settings'] as SettingsView;
+answer('settings_look', (args) => {
+	settings = { ...settings, ...(args['look'] as LookView) };
 	return null;
 });
+openForm('preferences', forms.preferences as OpenFormView);
+answer('settings_save', () => null);
+answer('settings_export', () => null);
+answer('settings_import', () => ['blog']);
 stated(
 	'data_location',
 	() => location,

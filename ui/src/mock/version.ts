@@ -4,13 +4,14 @@ import type {
 	NodeView,
 	OpenFormView,
 	PrunableView,
+	SavingNewsView,
 	VersionCauseView,
 	VersionDifferenceView,
 	VersionEntryView,
 	VersionFileView,
 	VersionView
 } from '$ipc';
-import { answer, asked, fail, openForm, state, stated } from './answer';
+import { answer, asked, fail, openForm, state, stated, type Told } from './answer';
 import forms from './forms.json';
 import { shop } from './project';
 
@@ -149,18 +150,35 @@ answer('version_compare', ({ before, after }) => {
 });
 answer('version_entries', ({ path }) => tree[path as string] ?? []);
 answer('version_file', ({ versionId, path }) => fileOf(path as string, versionId !== idOf(NEWEST)));
-answer('version_save', () =>
-	asked('save') === 'refused'
-		? fail({
-				code: 'files_unreadable',
-				message: 'Nothing was saved, because of data/orders.db: permission denied.',
-				evidence: [],
-				next_step:
-					'Close the programs that use these files or correct their permissions; or name them in .plimsollignore.',
-				retryable: false
-			})
-		: { id: idOf(NEWEST), seq: 1 }
-);
+answer('version_save', (args) => {
+	if (asked('save') === 'refused') {
+		fail({
+			code: 'files_unreadable',
+			message: 'Nothing was saved, because of data/orders.db: permission denied.',
+			evidence: [],
+			next_step:
+				'Close the programs that use these files or correct their permissions; or name them in .plimsollignore.',
+			retryable: false
+		});
+	}
+	const channel = args['channel'] as Told<SavingNewsView>;
+	setTimeout(() => {
+		channel.onmessage({ kind: 'seen', files: 12_480, bytes_read: 88_300_000 });
+		if (asked('save') === 'slow') return;
+		channel.onmessage({
+			kind: 'saved',
+			receipt: { id: idOf(NEWEST), seq: 1 },
+			refused_by_windows:
+				asked('save') === 'foreign'
+					? [
+							'src/aux.ts: it is the name of a device',
+							'notes/what?.md: it contains one of < > : " | ? * \\'
+						]
+					: []
+		});
+	}, 20);
+	return 3;
+});
 answer('version_restore', () => ({
 	before: version(NEWEST),
 	written: 3,

@@ -22,16 +22,22 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
     match verb {
         VersionVerb::Save { project, message } => {
             let project = id(&project, desk).await?;
-            let receipt = engine
+            let saved = engine
                 .save_version(project, &message, &Arc::default())
                 .await?;
-            let version = engine.version(receipt.id).await?;
-            desk.output.answer(&version, |version| {
+            let version = engine.version(saved.id).await?;
+            let mut told = serde_json::to_value(&version).unwrap_or_default();
+            told["refused_by_windows"] = json!(saved.refused_by_windows);
+            desk.output.answer(&told, |_| {
                 let (number, grew) = (version.number, bytes(version.added_bytes));
-                format!(
+                let mut text = format!(
                     "Saved version {number}: {} files, {grew} more.",
                     version.files
-                )
+                );
+                for name in &saved.refused_by_windows {
+                    let _ = write!(text, "\nWindows could not keep {name}.");
+                }
+                text
             });
         }
         VersionVerb::List { project } => {

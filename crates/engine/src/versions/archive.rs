@@ -41,6 +41,7 @@ impl Engine {
             files: imported.files,
             bytes: imported.bytes,
             added_bytes: imported.added_bytes,
+            refused_by_windows: Vec::new(),
             guard: imported.guard,
         };
         self.record_version(project, message, VersionCause::Imported, state)

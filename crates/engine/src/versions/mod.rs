@@ -5,12 +5,15 @@ mod keep;
 mod look;
 mod restore;
 mod save;
+mod saving;
 mod settings;
 mod unpack;
 
 pub use keep::{Checked, HurtVersion, Prunable, Repaired};
 pub use look::FileContent;
 pub use restore::RestoredVersion;
+pub use save::SavedVersion;
+pub use saving::{Saving, SavingNews};
 pub use settings::{ProjectDocument, SettingsDocument};
 
 pub(crate) use save::save_before;

@@ -20,7 +20,20 @@ pub(super) struct State {
     pub files: u64,
     pub bytes: u64,
     pub added_bytes: u64,
+    pub refused_by_windows: Vec<String>,
     pub guard: Guard,
+}
+
+/// A version that was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedVersion {
+    /// Its id.
+    pub id: VersionId,
+    /// Sequence number in the change log.
+    pub seq: i64,
+    /// What a computer with Windows could not keep, each with the reason: as far as it lies in
+    /// folders that changed since the last version, and the first 20.
+    pub refused_by_windows: Vec<String>,
 }
 
 impl Engine {
@@ -34,9 +47,9 @@ impl Engine {
         project: ProjectId,
         message: &str,
         progress: &Arc<Progress>,
-    ) -> Result<Receipt<VersionId>> {
+    ) -> Result<SavedVersion> {
         let message = checked(message)?;
-        let state = state_of(&self.world, project, progress).await?;
+        let mut state = state_of(&self.world, project, progress).await?;
         if let Some(last) = self.versions(project).await?.first()
             && last.root == state.root
         {
@@ -46,8 +59,14 @@ impl Engine {
             )
             .next_step("Name that version or pin it, if it matters."));
         }
-        self.record_version(project, message, VersionCause::Saved, state)
-            .await
+        let refused_by_windows = std::mem::take(&mut state.refused_by_windows);
+        let recorded = self.record_version(project, message, VersionCause::Saved, state);
+        let Receipt { id, seq } = recorded.await?;
+        Ok(SavedVersion {
+            id,
+            seq,
+            refused_by_windows,
+        })
     }
 
     pub(super) async fn record_version(
@@ -92,6 +111,7 @@ async fn state_of(world: &World, project: ProjectId, progress: &Arc<Progress>) -
         files: saved.files,
         bytes: saved.bytes,
         added_bytes: saved.added_bytes,
+        refused_by_windows: saved.refused_by_windows,
         guard: saved.guard,
     })
 }

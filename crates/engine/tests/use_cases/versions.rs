@@ -7,7 +7,7 @@ use plimsoll_domain::{
     source::Source,
     version::{Retention, VersionCause},
 };
-use plimsoll_engine::{DeployRequest, NewService};
+use plimsoll_engine::{DeployRequest, NewService, SavingNews};
 use std::{fs, path::PathBuf, sync::Arc};
 
 struct Site {
@@ -237,6 +237,28 @@ async fn what_releases_came_from_stays_and_what_nobody_needs_goes() {
     // And its folder is free again.
     let taken = engine.create_project_in(name("next"), &other).await;
     taken.unwrap();
+}
+
+#[tokio::test]
+async fn a_save_tells_its_end_and_what_windows_could_not_keep() {
+    let site = site().await;
+    let engine = &site.world.engine;
+    let end = || async {
+        let mut saving = engine.start_saving(site.project, "").await.unwrap();
+        loop {
+            match saving.next().await.unwrap() {
+                SavingNews::Seen { .. } => {}
+                SavingNews::Ended(end) => return end,
+            }
+        }
+    };
+    assert_eq!(end().await.unwrap().refused_by_windows, [""; 0]);
+    fs::write(site.folder.join("app/aux.c"), "").unwrap();
+    let saved = end().await.unwrap();
+    let told = "app/aux.c: it is the name of a device";
+    assert_eq!(saved.refused_by_windows, [told]);
+    assert_eq!(engine.version(saved.id).await.unwrap().number, 2);
+    assert_eq!(end().await.unwrap_err().code(), "nothing_changed");
 }
 
 #[tokio::test]

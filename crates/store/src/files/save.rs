@@ -27,8 +27,8 @@ use tokio::runtime::Handle;
 
 /// How often a file that changes while it is read is read again.
 const ATTEMPTS: u32 = 3;
-/// Most files that a refusal names.
-const NAMED: usize = 20;
+/// Most files that a refusal or a hint names.
+pub(super) const NAMED: usize = 20;
 
 /// How far a save has come, and whether it should stop. Shared with whoever watches.
 #[derive(Debug, Default)]
@@ -52,6 +52,8 @@ pub struct Saved {
     pub bytes: u64,
     /// Bytes by which the store grew.
     pub added_bytes: u64,
+    /// What a computer with Windows could not keep, each with the reason, of folders that changed.
+    pub refused_by_windows: Vec<String>,
     /// Keeps a pruning away until the version is recorded.
     pub guard: Guard,
 }
@@ -151,6 +153,7 @@ impl Save {
             files: trees.files,
             bytes: trees.bytes,
             added_bytes: grew,
+            refused_by_windows: trees.refused_by_windows,
             guard,
         })
     }

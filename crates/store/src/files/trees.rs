@@ -3,7 +3,7 @@
 use super::{
     index::Seen,
     keeping::Keeping,
-    save::Found,
+    save::{Found, NAMED},
     seen::{SeenFolder, Stat},
 };
 use crate::Result;
@@ -19,6 +19,8 @@ pub(super) struct Trees {
     pub(super) bytes: u64,
     /// What was seen, where it is not what was seen before.
     pub(super) seen: Seen,
+    /// What Windows could not keep, each with the reason, in folders that are not as they were.
+    pub(super) refused_by_windows: Vec<String>,
 }
 
 type Named = Vec<(Entry, Stat)>;
@@ -45,6 +47,7 @@ pub(super) fn put_together(
         .cloned()
         .collect();
     let mut root = (ContentHash::of(b""), (0, 0));
+    let mut refused = Vec::new();
     for path in paths {
         let mut named = folders.remove(&path).unwrap_or_default();
         named.sort_unstable_by(|a, b| a.0.name.as_bytes().cmp(b.0.name.as_bytes()));
@@ -53,7 +56,10 @@ pub(super) fn put_together(
         let known = before.get(&path);
         let tree = match known.and_then(|body| SeenFolder::tree_in(body)) {
             Some(tree) if tree == bytes => ContentHash::of(&bytes),
-            _ => keeping.keep(&bytes)?,
+            _ => {
+                name_refused(&path, &entries, &mut refused);
+                keeping.keep(&bytes)?
+            }
         };
         let body = SeenFolder::write(&bytes, &stats, began);
         if known.is_none_or(|known| *known != body) {
@@ -78,7 +84,21 @@ pub(super) fn put_together(
         files,
         bytes,
         seen,
+        refused_by_windows: refused,
     })
+}
+
+/// Names what Windows could not keep, as far as anybody wants to read it.
+fn name_refused(folder: &str, entries: &[Entry], refused: &mut Vec<String>) {
+    for Entry { name, .. } in entries {
+        if refused.len() >= NAMED {
+            return;
+        }
+        if let Some(why) = content::refused_by_windows(name) {
+            let slash = if folder.is_empty() { "" } else { "/" };
+            refused.push(format!("{folder}{slash}{name}: {why}"));
+        }
+    }
 }
 
 /// The files and links of each folder; the root is always among them.

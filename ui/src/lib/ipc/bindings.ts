@@ -116,7 +116,7 @@ export const commands = {
 	/**  The versions of a project, newest first. */
 	versionList: (projectId: ProjectId) => typedError<VersionView[], CommandError>(__TAURI_INVOKE("version_list", { projectId })),
 	/**  Saves a project's files as they are. */
-	versionSave: (projectId: ProjectId, message: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("version_save", { projectId, message })),
+	versionSave: (projectId: ProjectId, message: string, channel: Channel<SavingNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("version_save", { projectId, message, channel })),
 	/**  The entries of a folder of a version. */
 	versionEntries: (versionId: VersionId, path: string) => typedError<VersionEntryView[], CommandError>(__TAURI_INVOKE("version_entries", { versionId, path })),
 	/**  A file of a version. */
@@ -380,8 +380,10 @@ export const commands = {
 	tourHide: (hidden: boolean) => typedError<null, CommandError>(__TAURI_INVOKE("tour_hide", { hidden })),
 	/**  The preferences of this device. */
 	settingsLoad: () => typedError<SettingsView, CommandError>(__TAURI_INVOKE("settings_load")),
-	/**  Keeps preferences. */
-	settingsSave: (settings: SettingsView) => typedError<null, CommandError>(__TAURI_INVOKE("settings_save", { settings })),
+	/**  Keeps how the window looks. */
+	settingsLook: (look: LookView) => typedError<null, CommandError>(__TAURI_INVOKE("settings_look", { look })),
+	/**  Keeps the other preferences, from their form. */
+	settingsSave: (values: ValuesView) => typedError<null, CommandError>(__TAURI_INVOKE("settings_save", { values })),
 	/**  Writes the settings of this device and of every project to a file. */
 	settingsExport: (path: string) => typedError<null, CommandError>(__TAURI_INVOKE("settings_export", { path })),
 	/**  Takes over the settings of a file; answers the projects that are not here. */
@@ -1147,6 +1149,8 @@ paths: string[] } |
 
 /**  Every form there is. */
 export type FormKindView = 
+/**  What the people of this device prefer. */
+"preferences" | 
 /**  A new project. */
 "project" | 
 /**  How a project's files and versions are treated. */
@@ -2047,7 +2051,59 @@ export type SettingsView = {
 	theme: ThemeView,
 	/**  How much may move. */
 	motion: MotionView,
+	/**  How texts are shown and written. */
+	editor: EditorView,
 };
+
+/**  How the window looks. */
+export type LookView = {
+	/**  Dark or light. */
+	theme: ThemeView,
+	/**  How much may move. */
+	motion: MotionView,
+};
+
+/**  How texts are shown and written. */
+export type EditorView = {
+	/**  Size of the letters, px. */
+	font_size: number,
+	/**  How many columns a tab takes. */
+	tab_width: number,
+	/**  What a new text is indented with. */
+	indent: IndentView,
+	/**  Whether long lines go on below. */
+	wrap: boolean,
+	/**  Whether the lines are numbered. */
+	line_numbers: boolean,
+	/**  Whether a bracket or quote that is opened is closed at once. */
+	close_brackets: boolean,
+};
+
+/**  What a text is indented with that is not indented yet. */
+export type IndentView = 
+/**  A tab. */
+"tabs" | 
+/**  Spaces. */
+"spaces";
+
+/**  What a save tells. */
+export type SavingNewsView = 
+/**  It has come so far. */
+{ kind: "seen"; 
+/**  Files that were looked at. */
+files: number; 
+/**  Bytes that were read; what is untouched is not read. */
+bytes_read: number } | 
+/**  It is saved. */
+{ kind: "saved"; 
+/**  The version. */
+receipt: ReceiptView; 
+/**  What a computer with Windows could not keep, each with the reason. */
+refused_by_windows: string[] } | 
+/**  It could not be saved. */
+{ kind: "failed"; 
+/**  Why. */
+failure: CommandError };
 
 /**  Content as a page can show it. */
 export type ShownContentView = 

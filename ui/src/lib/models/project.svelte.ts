@@ -5,6 +5,7 @@ import type {
 	ServiceView,
 	VariableView
 } from '$ipc';
+import type { Crumb } from './crumbs.svelte';
 import { Rows } from './rows.svelte';
 
 class Projects extends Rows<ProjectView> {}
@@ -42,3 +43,20 @@ export const environments = new Environments();
 export const services = new Services();
 export const variables = new Variables();
 export const configurations = new Configurations();
+
+/** The levels above a page of a project; the switcher leads to the same page of another one. */
+export function projectCrumbs(id: string, page = ''): Crumb[] {
+	return [
+		{ label: 'Projects', path: '/projects' },
+		{
+			label: projects.get(id)?.name ?? 'Project',
+			noun: 'project',
+			path: `/projects/${id}`,
+			choices: projects.all.map((one) => ({
+				label: one.name,
+				path: `/projects/${one.id}${page}`,
+				selected: one.id === id
+			}))
+		}
+	];
+}

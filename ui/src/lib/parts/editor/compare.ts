@@ -1,7 +1,7 @@
 /** Two texts side by side, loaded when the first comparison is shown. */
 import { goToNextChunk, goToPreviousChunk, MergeView } from '@codemirror/merge';
 import { Compartment, EditorState, type Extension } from '@codemirror/state';
-import { EditorView, keymap } from '@codemirror/view';
+import { EditorView, keymap, lineNumbers } from '@codemirror/view';
 import { defaultKeymap } from '@codemirror/commands';
 import { search, searchKeymap } from '@codemirror/search';
 import { shown, speak } from './core';
@@ -50,6 +50,7 @@ export function openCompare(options: CompareOptions): {
 		doc,
 		extensions: [
 			shown,
+			lineNumbers(),
 			look,
 			// Half a window is narrow, and both sides stay in step.
 			EditorView.lineWrapping,

@@ -43,6 +43,7 @@ import { tags } from '@lezer/highlight';
 import { replacement } from './change';
 import { indentOf } from './indent';
 import { languageOf } from './languages';
+import type { EditorStyle } from './style';
 
 /** What an editor remembers of a text while another one is shown: its undo steps, its place. */
 export interface EditorMemory {
@@ -58,6 +59,7 @@ export interface EditorOptions {
 	/** What it is, for whoever cannot see it. */
 	label: string;
 	readonly: boolean;
+	style: EditorStyle;
 	memory: EditorMemory | undefined;
 	onchange: (text: string) => void;
 	onsave: () => void;
@@ -69,6 +71,7 @@ export interface OpenEditor {
 	show: (text: string) => void;
 	lock: (readonly: boolean) => void;
 	speak: (name: string) => void;
+	dress: (style: EditorStyle) => void;
 	focus: () => void;
 	/** Goes to a place: line from 1, column from 0, in UTF-16 units; marks so many units from there. */
 	goTo: (line: number, column: number, length?: number) => void;
@@ -82,10 +85,10 @@ const look = EditorView.theme({
 		height: '100%',
 		backgroundColor: 'var(--ground)',
 		color: 'var(--text)',
-		fontSize: 'var(--size-text)'
+		fontSize: 'var(--editor-size, var(--size-text))'
 	},
 	'&.cm-focused': { outline: 'none' },
-	'.cm-scroller': { fontFamily: 'var(--font-code)', lineHeight: '20px', overflow: 'auto' },
+	'.cm-scroller': { fontFamily: 'var(--font-code)', lineHeight: '1.54', overflow: 'auto' },
 	'.cm-content': { caretColor: 'var(--text)', padding: '8px 0', cursor: 'text' },
 	'.cm-line': { padding: '0 12px 0 6px' },
 	'.cm-cursor, .cm-dropCursor': { borderLeftColor: 'var(--text)', borderLeftWidth: '2px' },
@@ -209,7 +212,6 @@ const colours = HighlightStyle.define([
 export const shown: Extension[] = [
 	// A text is what its bytes say: only `\n` ends a line, so that nothing is rewritten unseen.
 	EditorState.lineSeparator.of('\n'),
-	lineNumbers(),
 	highlightSpecialChars(),
 	drawSelection(),
 	syntaxHighlighting(colours),
@@ -220,6 +222,21 @@ function fixed(readonly: boolean): Extension {
 	return [
 		EditorState.readOnly.of(readonly),
 		EditorView.contentAttributes.of({ 'aria-readonly': String(readonly) })
+	];
+}
+
+/** What the person prefers, for a text as it was when it was opened. */
+function dressing(style: EditorStyle, text: string, name: string): Extension {
+	const spaces = ' '.repeat(style.tabWidth);
+	// Python's own rule is four spaces; a tab among them is an error.
+	const usual = name.endsWith('.py') ? '    ' : style.indent === 'tabs' ? '\t' : spaces;
+	return [
+		style.lineNumbers ? lineNumbers() : [],
+		style.wrap ? EditorView.lineWrapping : [],
+		style.closeBrackets ? closeBrackets() : [],
+		indentUnit.of(indentOf(text, usual)),
+		EditorState.tabSize.of(style.tabWidth),
+		EditorView.theme({ '&': { '--editor-size': `${style.fontSize}px` } })
 	];
 }
 
@@ -239,9 +256,11 @@ export function openEditor(options: EditorOptions): OpenEditor {
 	const language = new Compartment();
 	const lockable = new Compartment();
 	let fromOutside = false;
-	const step = indentOf(options.text, options.name.endsWith('.py') ? '    ' : '\t');
+	const dressed = new Compartment();
+	const dress = (style: EditorStyle): Extension => dressing(style, options.text, options.name);
 	const extensions: Extension[] = [
 		shown,
+		dressed.of(dress(options.style)),
 		foldGutter(),
 		history(),
 		dropCursor(),
@@ -249,14 +268,11 @@ export function openEditor(options: EditorOptions): OpenEditor {
 		rectangularSelection(),
 		indentOnInput(),
 		bracketMatching(),
-		closeBrackets(),
 		autocompletion(),
 		highlightActiveLine(),
 		highlightActiveLineGutter(),
 		highlightSelectionMatches(),
 		search({ top: true }),
-		indentUnit.of(step),
-		EditorState.tabSize.of(step === '\t' ? 4 : step.length),
 		Prec.highest(
 			keymap.of([
 				{
@@ -301,6 +317,7 @@ export function openEditor(options: EditorOptions): OpenEditor {
 		},
 		lock: (readonly) => view.dispatch({ effects: lockable.reconfigure(fixed(readonly)) }),
 		speak: (file) => speak(view, language, file),
+		dress: (style) => view.dispatch({ effects: dressed.reconfigure(dress(style)) }),
 		focus: () => view.focus(),
 		goTo(line, column, length = 0) {
 			const { doc } = view.state;
