@@ -241,3 +241,30 @@ fn an_image_comes_from_a_registry_with_a_login() {
     assert_eq!(desk.inside(&droplet, &["sh", "-c", search]), "");
     desk.destroy(&server);
 }
+
+#[test]
+fn a_saved_version_goes_out_whatever_became_of_the_folder() {
+    let desk = Desk::new("kept");
+    let app = desk.app("app", |text| text);
+    let Live { server, web, host } = desk.live("kept", &app, &[]);
+    desk.ok(&["project", "folder", "kept", app.to_str().unwrap()]);
+    let saved = desk.ok(&["versions", "save", "--project", "kept", "-m", "one"]);
+    let number = saved["number"].as_u64().unwrap();
+    let source = desk.app("app", |text| {
+        text.replace("VERSION = \"1\"", "VERSION = \"2\"")
+    });
+    desk.ok(&["deploy", &web, "--yes"]);
+    assert!(desk.page(&host).contains("This is version 2."));
+
+    fs::write(source.join("app.py"), "raise SystemExit(1)\n").unwrap();
+    let deploy = ["deploy", &web, "--at-version", &number.to_string(), "--yes"];
+    desk.ok(&deploy);
+    assert!(desk.page(&host).contains("This is version 1."));
+    let releases = desk.ok(&["release", "list", &web]);
+    let from = &releases[0]["provenance"]["version"];
+    assert_eq!(from["number"], number, "{releases}");
+    assert_eq!(from["root"], saved["root"], "{releases}");
+    let broken = fs::read_to_string(source.join("app.py")).unwrap();
+    assert_eq!(broken, "raise SystemExit(1)\n", "the folder stays as it is");
+    desk.destroy(&server);
+}

@@ -115,7 +115,10 @@ export const commands = {
 	configurationDelete: (configurationId: ConfigurationId) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("configuration_delete", { configurationId })),
 	/**  The versions of a project, newest first. */
 	versionList: (projectId: ProjectId) => typedError<VersionView[], CommandError>(__TAURI_INVOKE("version_list", { projectId })),
-	/**  Saves a project's files as they are. */
+	/**
+	 *  Saves a project's files as they are, and tells how far it has come, until it is done or is
+	 *  stopped by the number that this answers.
+	 */
 	versionSave: (projectId: ProjectId, message: string, channel: Channel<SavingNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("version_save", { projectId, message, channel })),
 	/**  The entries of a folder of a version. */
 	versionEntries: (versionId: VersionId, path: string) => typedError<VersionEntryView[], CommandError>(__TAURI_INVOKE("version_entries", { versionId, path })),
@@ -967,6 +970,22 @@ names: string[] } |
 /**  They were taken away again. */
 { kind: "left" };
 
+/**  How texts are shown and written. */
+export type EditorView = {
+	/**  Size of the letters, px. */
+	font_size: number,
+	/**  How many columns a tab takes. */
+	tab_width: number,
+	/**  What a new text is indented with. */
+	indent: IndentView,
+	/**  Whether long lines go on below. */
+	wrap: boolean,
+	/**  Whether the lines are numbered. */
+	line_numbers: boolean,
+	/**  Whether a bracket or quote that is opened is closed at once. */
+	close_brackets: boolean,
+};
+
 /**  What is gone from a bin for good. */
 export type EmptiedView = {
 	/**  How many things. */
@@ -1149,8 +1168,6 @@ paths: string[] } |
 
 /**  Every form there is. */
 export type FormKindView = 
-/**  What the people of this device prefer. */
-"preferences" | 
 /**  A new project. */
 "project" | 
 /**  How a project's files and versions are treated. */
@@ -1176,7 +1193,9 @@ export type FormKindView =
 /**  A server that somebody set up. */
 "add_server" | 
 /**  A base snapshot. */
-"base_snapshot";
+"base_snapshot" | 
+/**  What the people of this device prefer. */
+"preferences";
 
 /**  What is asked. */
 export type FormView = {
@@ -1273,6 +1292,13 @@ export type ImportedView = {
 	/**  How many are sealed. */
 	sealed: number,
 };
+
+/**  What a text is indented with that is not indented yet. */
+export type IndentView = 
+/**  A tab. */
+"tabs" | 
+/**  Spaces. */
+"spaces";
 
 /**  A job with what it belongs to. */
 export type JobDetailView = {
@@ -1423,6 +1449,14 @@ export type LiveLogNews = {
 	ended: boolean,
 	/**  Why it ended, when that was no ordinary end. */
 	failure: CommandError | null,
+};
+
+/**  How the window looks. */
+export type LookView = {
+	/**  Dark or light. */
+	theme: ThemeView,
+	/**  How much may move. */
+	motion: MotionView,
 };
 
 /**  What would be lost with a server. */
@@ -1909,6 +1943,25 @@ export type SavedView = {
 	bytes: number,
 };
 
+/**  What a save tells. */
+export type SavingNewsView = 
+/**  It has come so far. */
+{ kind: "seen"; 
+/**  Files that were looked at. */
+files: number; 
+/**  Bytes that were read; what is untouched is not read. */
+bytes_read: number } | 
+/**  It is saved. */
+{ kind: "saved"; 
+/**  The version. */
+receipt: ReceiptView; 
+/**  What a computer with Windows could not keep, each with the reason. */
+refused_by_windows: string[] } | 
+/**  It could not be saved. */
+{ kind: "failed"; 
+/**  Why. */
+failure: CommandError };
+
 /**  Bytes for a screen, which travel as they are: the page gets an `ArrayBuffer`. */
 export type ScreenBytes = unknown;
 
@@ -2054,56 +2107,6 @@ export type SettingsView = {
 	/**  How texts are shown and written. */
 	editor: EditorView,
 };
-
-/**  How the window looks. */
-export type LookView = {
-	/**  Dark or light. */
-	theme: ThemeView,
-	/**  How much may move. */
-	motion: MotionView,
-};
-
-/**  How texts are shown and written. */
-export type EditorView = {
-	/**  Size of the letters, px. */
-	font_size: number,
-	/**  How many columns a tab takes. */
-	tab_width: number,
-	/**  What a new text is indented with. */
-	indent: IndentView,
-	/**  Whether long lines go on below. */
-	wrap: boolean,
-	/**  Whether the lines are numbered. */
-	line_numbers: boolean,
-	/**  Whether a bracket or quote that is opened is closed at once. */
-	close_brackets: boolean,
-};
-
-/**  What a text is indented with that is not indented yet. */
-export type IndentView = 
-/**  A tab. */
-"tabs" | 
-/**  Spaces. */
-"spaces";
-
-/**  What a save tells. */
-export type SavingNewsView = 
-/**  It has come so far. */
-{ kind: "seen"; 
-/**  Files that were looked at. */
-files: number; 
-/**  Bytes that were read; what is untouched is not read. */
-bytes_read: number } | 
-/**  It is saved. */
-{ kind: "saved"; 
-/**  The version. */
-receipt: ReceiptView; 
-/**  What a computer with Windows could not keep, each with the reason. */
-refused_by_windows: string[] } | 
-/**  It could not be saved. */
-{ kind: "failed"; 
-/**  Why. */
-failure: CommandError };
 
 /**  Content as a page can show it. */
 export type ShownContentView = 
