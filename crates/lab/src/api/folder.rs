@@ -2,9 +2,8 @@
 //! whole, so that a crash leaves the old file or the new one.
 
 use std::fmt;
-use std::fs::{self, File, Permissions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -68,13 +67,24 @@ pub struct FolderError {
 
 /// Makes the folder with access for its owner only.
 pub(crate) fn prepare(folder: &Path) -> Result<(), FolderError> {
-    let done = fs::create_dir_all(folder)
-        .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o700)));
+    let done = fs::create_dir_all(folder).and_then(|()| owner_only(folder));
     done.map_err(|source| FolderError {
         doing: "make",
         path: folder.into(),
         source,
     })
+}
+
+#[cfg(unix)]
+fn owner_only(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+/// A folder below the user's own is theirs alone there.
+#[cfg(not(unix))]
+fn owner_only(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Reads a text file; `None` when there is none.
@@ -108,12 +118,11 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Folder
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let draft = path.with_extension("tmp");
     let written = (|| {
-        let mut file: File = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&draft)?;
         file.write_all(bytes)?;
         file.sync_data()?;
         fs::rename(&draft, path)

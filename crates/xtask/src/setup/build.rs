@@ -76,6 +76,8 @@ pub fn check_windows() -> Done {
         "check",
         "-p",
         "plimsoll-desktop",
+        "-p",
+        "plimsoll-cli",
         "--target",
         WINDOWS_TARGET,
     ]))
