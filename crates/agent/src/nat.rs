@@ -178,7 +178,21 @@ impl Nat {
 
     /// Changes one route (`None` removes it) and applies all in one transaction.
     pub async fn change(&self, address: Ipv4Addr, route: Option<Route>) -> Result<()> {
+        self.change_while(address, route, || true).await
+    }
+
+    /// The same, unless what the route was chosen by holds no more when its turn comes: changes
+    /// wait for each other, and a newer one may have been made meanwhile.
+    pub async fn change_while(
+        &self,
+        address: Ipv4Addr,
+        route: Option<Route>,
+        holds: impl Fn() -> bool,
+    ) -> Result<()> {
         let mut applied = self.applied.lock().await;
+        if !holds() {
+            return Ok(());
+        }
         let mut routes = applied.0.clone();
         match route {
             Some(route) => routes.insert(address, route),

@@ -228,24 +228,21 @@ pub async fn refresh_service(agent: &Agent, key: &ServiceKey) -> Result<()> {
     let Some(record) = agent.records.get(key) else {
         return Ok(());
     };
-    let Some(serving) = &record.serving else {
-        return agent.nat.change(record.address, None).await;
+    let goes = match &record.serving {
+        None => None,
+        Some(serving) => {
+            let seen = agent.engine.see(&serving.container_id).await?;
+            let seen = seen.unwrap_or_default();
+            route(seen.address.filter(|_| seen.running), serving.spec.port)
+        }
     };
-    let seen = agent
-        .engine
-        .see(&serving.container_id)
-        .await?
-        .unwrap_or_default();
     // A switch may have happened while Docker was asked: its own change of the route is newer.
-    let current = agent.records.get(key).and_then(|record| record.serving);
-    if current.is_some_and(|current| current.container_id == serving.container_id) {
-        let address = seen.address.filter(|_| seen.running);
-        agent
-            .nat
-            .change(record.address, route(address, serving.spec.port))
-            .await?;
-    }
-    Ok(())
+    let serves = |record: &ServiceRecord| Some(record.serving.as_ref()?.container_id.clone());
+    let still = || {
+        let now = agent.records.get(key);
+        now.is_some_and(|now| serves(&now) == serves(&record))
+    };
+    agent.nat.change_while(record.address, goes, still).await
 }
 
 /// Tells the containers of a service the names of their neighbours that came after them.

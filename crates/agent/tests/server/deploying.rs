@@ -491,7 +491,7 @@ fn no_request_is_lost_over_a_dozen_switches(stage: &mut Stage) {
         report.failures.len(),
         report.p99_us
     );
-    assert!(report.failures.is_empty(), "{:#?}", report.failures);
+    assert!(report.failures.is_empty(), "{}", report.failures.join("\n"));
     assert!(report.requests > 1_000);
     // Only who serves and the warm one before are left when the others are drained.
     stage.wait("the end of the others", || stage.containers().len() == 2);

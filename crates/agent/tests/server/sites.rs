@@ -183,7 +183,7 @@ fn no_request_is_lost_when_sites_come_and_go(stage: &mut Stage) {
         report.requests,
         report.failures.len()
     );
-    assert!(report.failures.is_empty(), "{:#?}", report.failures);
+    assert!(report.failures.is_empty(), "{}", report.failures.join("\n"));
     // With nobody connected, the server's own nginx takes over again and the others end.
     let second = stage.folder.join("root/run/plimsoll/edge");
     stage.wait("the end of every second nginx", || {

@@ -1,5 +1,6 @@
 //! Clients that never retry: a request that gets no good answer is a failure.
 
+use crate::stage::{inside, run};
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -87,6 +88,27 @@ fn connect(address: &str) -> io::Result<BufReader<TcpStream>> {
     Ok(BufReader::new(stream))
 }
 
+/// Who waits for whom while a request is not answered: this connection, those within the server and
+/// its containers, and what nginx wrote.
+fn unanswered(stream: &BufReader<TcpStream>, number: u32, error: &io::Error) -> io::Error {
+    let sockets = ["ss", "-tanpoi", "exclude", "time-wait"];
+    let mut seen = format!("request {number} on {:?}: {error}\n", stream.get_ref());
+    seen.push_str(&inside(&sockets).unwrap_or_default());
+    for pid in run(&["pidof", "app"])
+        .unwrap_or_default()
+        .split_whitespace()
+    {
+        let argv = [&["nsenter", "-t", pid, "-n"], &sockets[..]].concat();
+        seen.push_str(&format!("in container's process {pid}\n"));
+        seen.push_str(&run(&argv).unwrap_or_default());
+    }
+    let flows = inside(&["conntrack", "-L"]).unwrap_or_default();
+    for flow in flows.lines().filter(|flow| !flow.contains("TIME_WAIT")) {
+        seen.push_str(&format!("{flow}\n"));
+    }
+    io::Error::other(seen)
+}
+
 /// Reads a response's head; its status, its length, and whether it announces the end.
 fn head(stream: &mut BufReader<TcpStream>) -> io::Result<(u16, usize, bool)> {
     let mut first = String::new();
@@ -123,7 +145,7 @@ fn requests(
     think: Duration,
 ) -> io::Result<()> {
     let mut stream = connect(address)?;
-    let mut number = 0;
+    let mut number = 0u32;
     while !counts.stop.load(Ordering::SeqCst) {
         number += 1;
         let body = if method == "POST" {
@@ -137,7 +159,8 @@ fn requests(
         );
         let begun = Instant::now();
         stream.get_mut().write_all(request.as_bytes())?;
-        let (status, length, close) = head(&mut stream)?;
+        let answer = head(&mut stream).map_err(|error| unanswered(&stream, number, &error));
+        let (status, length, close) = answer?;
         let mut answer = vec![0u8; length];
         stream.read_exact(&mut answer)?;
         let took = begun.elapsed().as_micros() as u64;
