@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use plimsoll_domain::content::ContentHash;
-use plimsoll_engine::ports::Watched;
+use plimsoll_engine::ports::{FolderWatch, Watched};
 use tauri::{AppHandle, State, ipc::Channel};
 use tauri_plugin_dialog::{DialogExt, FileDialogBuilder, FilePath};
 
@@ -114,9 +114,12 @@ pub async fn file_watch(
 ) -> Result<u32, CommandError> {
     let watched = Watched::Only(folders.into_iter().collect());
     let engine = desk.engine().await?;
-    let mut watch = engine.watch_folder(project_id.into(), watched).await?;
+    let watch = engine.watch_folder(project_id.into(), watched).await?;
+    let FolderWatch { mut news, watching } = watch;
     Ok(streams.start(async move {
-        while let Some(news) = watch.news.recv().await {
+        // It lasts as long as the stream does; a field that nothing names would not come along.
+        let _watching = watching;
+        while let Some(news) = news.recv().await {
             if channel.send(news.into()).is_err() {
                 return;
             }

@@ -33,16 +33,8 @@ async fn holds(file: PathBuf, text: &str) {
 /// Types at the end of the text that is shown.
 async fn type_in(window: &Window, name: &str, text: &str) {
     window.click(Role::Textbox, name).await;
-    control(window, Key::End).await;
+    window.control(Key::End).await;
     window.keys(text).await;
-}
-
-/// Presses a key while the control key is held.
-async fn control(window: &Window, key: impl Into<char>) {
-    let chain = window.driver().action_chain().key_down(Key::Control);
-    let key = key.into();
-    let pressed = chain.key_down(key).key_up(key).key_up(Key::Control);
-    pressed.perform().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +48,7 @@ async fn what_is_typed_is_saved_and_what_another_program_wrote_is_never_overwrit
     window.click(Role::TreeItem, "hello.txt").await;
     type_in(&window, "hello.txt", "world").await;
     window.find(Role::Tab, "hello.txt , not saved").await;
-    control(&window, 's').await;
+    window.control('s').await;
     holds(file.clone(), "hello\nworld").await;
 
     // Where nothing was typed, what another program writes is shown at once.
@@ -115,6 +107,37 @@ async fn what_was_deleted_comes_back_and_what_was_typed_survives_a_crash() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello\n");
     window.press("Save").await;
     holds(file, "hello\nnot saved").await;
+    assert_eq!(window.went_wrong().await, Vec::<String>::new());
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_dragged_into_a_folder_and_saved_with_the_others_as_a_version() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    let window = at_files(&desk, folder.path()).await;
+    let held = window.find(Role::TreeItem, "hello.txt").await;
+    let target = window.find(Role::TreeItem, "sub").await;
+    let chain = window.driver().action_chain();
+    let chain = chain.move_to_element_center(&held).click_and_hold();
+    let chain = chain.move_by_offset(6, 4).move_to_element_center(&target);
+    chain.release().perform().await.unwrap();
+    window.sees("hello.txt is in sub").await;
+    holds(folder.path().join("sub/hello.txt"), "hello\n").await;
+    assert!(!folder.path().join("hello.txt").exists());
+    fs::write(folder.path().join("aux.txt"), "").unwrap();
+    window.sees("aux.txt").await;
+
+    window.click(Role::Link, "Versions").await;
+    window.press("Save a version").await;
+    window.press("Save").await;
+    window.sees("Version 1 is saved").await;
+    window.sees("aux.txt: it is the name of a device").await;
+    window.press("Done").await;
+    window.loses("Version 1 is saved").await;
     assert_eq!(window.went_wrong().await, Vec::<String>::new());
     window.close().await;
 }

@@ -56,6 +56,29 @@ async function opened(disk: Disk): Promise<Tab> {
 	return tab;
 }
 
+test('of two looks at once the later one counts, whichever ends first', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	const seen = vi.spyOn(disk, 'read');
+	const ends: (() => void)[] = [];
+	seen.mockImplementation(async () => {
+		const read = await Disk.prototype.read.call(disk);
+		await new Promise<void>((end) => ends.push(end));
+		return read;
+	});
+	disk.text = 'two\n';
+	const first = tab.look();
+	await vi.waitFor(() => expect(ends.length).toBe(1));
+	disk.text = 'three\n';
+	const second = tab.look();
+	await vi.waitFor(() => expect(ends.length).toBe(2));
+	ends[1]?.();
+	await second;
+	ends[0]?.();
+	await first;
+	expect(tab.text).toBe('three\n');
+});
+
 test('what another program writes shows at once where nothing was typed', async () => {
 	const disk = new Disk();
 	const tab = await opened(disk);

@@ -66,6 +66,7 @@ export class Tab {
 	readonly #files: Files;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#lookAgain = false;
+	#looks = 0;
 	#closed = false;
 
 	constructor(files: Files, path: string) {
@@ -136,10 +137,12 @@ export class Tab {
 			return;
 		}
 		if (!this.read) return this.failure ? this.open() : undefined;
+		const turn = ++this.#looks;
 		let now: FileReadView;
 		try {
 			now = await this.#files.read(this.path);
 		} catch (error) {
+			if (turn !== this.#looks) return;
 			const { code } = refusedFrom(error);
 			if (code === 'file_missing') {
 				this.gone = true;
@@ -147,7 +150,9 @@ export class Tab {
 			}
 			return;
 		}
-		if (this.saving) return;
+		// What was read meanwhile may be older than what is saved, or than what a later look saw.
+		if (this.saving) this.#lookAgain = true;
+		if (this.saving || turn !== this.#looks) return;
 		const same = now.hash !== null && now.hash === this.read.hash;
 		if (same) {
 			this.gone = false;
