@@ -149,6 +149,9 @@ fn kept_in(workspaces: &Path) -> bool {
         let drafts = fs::read_dir(project.path().join("drafts"));
         drafts.into_iter().flatten().flatten()
     });
-    drafts
-        .any(|draft| fs::read_to_string(draft.path()).is_ok_and(|text| text.contains("not saved")))
+    drafts.any(|draft| {
+        // Beside it lies what is not flushed to the disk yet, which a crash takes along.
+        let is_kept = draft.path().extension().is_some_and(|it| it == "json");
+        is_kept && fs::read_to_string(draft.path()).is_ok_and(|text| text.contains("not saved"))
+    })
 }
