@@ -90,7 +90,7 @@ pub fn is_in_front<R: Runtime>(app: &AppHandle<R>) -> bool {
         .is_some_and(|window| window.is_focused().unwrap_or(false))
 }
 
-/// Closing the window while a job runs asks first; the page shows the question. What is dropped on
+/// Closing the window while something runs asks first; the page shows the question. What is dropped on
 /// it is told to the page.
 pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     match event {
@@ -100,7 +100,7 @@ pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     }
 }
 
-/// Ends the program, or asks first while a job runs.
+/// Ends the program, or asks first while something runs.
 pub fn quit_or_ask<R: Runtime>(app: &AppHandle<R>) {
     if ask(app) {
         show(app);
@@ -109,18 +109,24 @@ pub fn quit_or_ask<R: Runtime>(app: &AppHandle<R>) {
     }
 }
 
-/// Asks what shall become of the jobs that this process runs; `false` when it runs none, or nobody
-/// can be asked. Those of others, such as a command in a terminal, do not end with it.
+/// Asks what shall become of the jobs that this process runs and of the services that it has started
+/// on this machine; `false` when there are none, or nobody can be asked. Those of others, such as a command in a terminal, do not end with it.
 fn ask<R: Runtime>(app: &AppHandle<R>) -> bool {
     let Some(engine) = app.state::<Desk>().engine_now() else {
         return false;
     };
     let jobs = app.state::<Activity>().running_in(&engine);
-    if jobs.is_empty() {
+    let runs: Vec<String> = engine
+        .runs_of_this_process()
+        .into_iter()
+        .map(|(_, name)| name.to_string())
+        .collect();
+    if jobs.is_empty() && runs.is_empty() {
         return false;
     }
     let asked = CloseAsked {
         jobs,
+        runs,
         tray: app.state::<Tray>().is_there(),
     };
     match asked.emit(app) {

@@ -19,6 +19,7 @@ const table: { pattern: string; page: string; title: string }[] = [
 	{ pattern: '/projects/:id/files', page: 'Files', title: 'Files' },
 	{ pattern: '/projects/:id/versions', page: 'Versions', title: 'Versions' },
 	{ pattern: '/projects/:id/canvas', page: 'Canvas', title: 'Canvas' },
+	{ pattern: '/projects/:id/run', page: 'Run', title: 'Run here' },
 	{ pattern: '/plans/:id', page: 'Plan', title: 'Plan' },
 	{ pattern: '/jobs/:id', page: 'Job', title: 'Deployment' },
 	{ pattern: '/deployments', page: 'Deployments', title: 'Deployments' },

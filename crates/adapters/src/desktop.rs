@@ -86,6 +86,7 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
         }
         opened => (opened?, None),
     };
+    let docker = LocalEngine::default();
     let ports = Ports {
         tokens: Arc::new(CloudTokens::new(Arc::clone(&pool))),
         compute: Arc::new(DigitalOcean::new(Arc::clone(&pool), Arc::clone(&keychain))),
@@ -94,7 +95,8 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
         servers: Arc::new(ssh),
         agents: Arc::new(agents),
         sources: Arc::new(Folders),
-        local_docker: Arc::new(LocalEngine::default()),
+        local_docker: Arc::new(docker.clone()),
+        local_runs: Arc::new(docker),
         outside: Arc::new(Visitor),
         folders: Arc::new(Watcher),
         canvases: Arc::new(CanvasFolders),

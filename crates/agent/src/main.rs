@@ -42,6 +42,7 @@ usage: plimsoll-agent serve      answer requests on the agent's socket
        plimsoll-agent install    take the installed agent's place, or give it back
        plimsoll-agent settle     take the place back from an upgrade that was cut off
        plimsoll-agent init -- …  first process of a container with secrets
+       plimsoll-agent receive -- …  the same, with secrets from its standard input
        plimsoll-agent --version | --hash
 ";
 
@@ -54,6 +55,11 @@ fn main() -> ExitCode {
             let rest = &arguments[1..];
             let rest = rest.strip_prefix(&[OsString::from("--")]).unwrap_or(rest);
             shim::become_application(rest)
+        }
+        Some("receive") => {
+            let rest = &arguments[1..];
+            let rest = rest.strip_prefix(&[OsString::from("--")]).unwrap_or(rest);
+            shim::receive_and_become(rest)
         }
         Some("--version") => say(&format!("plimsoll-agent {}", machine::VERSION)),
         Some("--hash") => end(agent::binary_hash().map(|hash| say(&hash)).map(drop)),

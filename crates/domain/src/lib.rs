@@ -19,6 +19,7 @@ pub mod project;
 pub mod quote;
 pub mod recipe;
 pub mod release;
+pub mod run;
 pub mod safety;
 pub mod secret;
 pub mod server;

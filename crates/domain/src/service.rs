@@ -113,7 +113,7 @@ impl Default for Probe {
 }
 
 /// Limits on a container; `None` means the server's own.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
     /// Memory in bytes.

@@ -1,7 +1,7 @@
-//! How a project's files and their versions are treated. Kept with the project, so that everybody
+//! How a project's files and their versions are treated, and how it runs on this machine. Kept with the project, so that everybody
 //! who works on it has the same.
 
-use crate::version::Retention;
+use crate::{run::RunSettings, version::Retention};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Most rules of what is left out.
@@ -21,6 +21,8 @@ pub struct ProjectSettings {
     /// What is left out of its versions besides what `.gitignore` and `.plimsollignore` name: one
     /// pattern each, as they are written there.
     pub ignore: Vec<String>,
+    /// How it runs on this machine's Docker.
+    pub run: RunSettings,
 }
 
 /// What a document or a column holds of them.
@@ -29,14 +31,22 @@ pub struct ProjectSettings {
 struct Written {
     retention: Retention,
     ignore: Vec<String>,
+    run: RunSettings,
 }
 
 /// An older row says nothing about settings: then they are the usual ones.
 impl<'de> Deserialize<'de> for ProjectSettings {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let Written { retention, ignore } =
-            Option::<Written>::deserialize(from)?.unwrap_or_default();
-        Ok(Self { retention, ignore })
+        let Written {
+            retention,
+            ignore,
+            run,
+        } = Option::<Written>::deserialize(from)?.unwrap_or_default();
+        Ok(Self {
+            retention,
+            ignore,
+            run,
+        })
     }
 }
 
@@ -44,7 +54,7 @@ impl<'de> Deserialize<'de> for ProjectSettings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {why}")]
 pub struct InvalidSetting {
-    /// Which one: `retention.last`, `retention.days` or `ignore`.
+    /// Which one: `retention.last`, `retention.days`, `ignore` or one of `run`.
     pub setting: &'static str,
     /// What is wrong with it.
     pub why: String,
@@ -66,6 +76,14 @@ impl ProjectSettings {
         }
         if self.retention.days > LONGEST_DAYS {
             return refuse("retention.days", format!("at most {LONGEST_DAYS} days"));
+        }
+        if let Err(invalid) = self.run.check() {
+            let setting = match invalid.setting {
+                "postgres" => "run.postgres",
+                "limits.memory" => "run.memory",
+                _ => "run.cpu",
+            };
+            return refuse(setting, invalid.why);
         }
         if self.ignore.len() > MOST_RULES {
             return refuse("ignore", format!("at most {MOST_RULES} patterns"));

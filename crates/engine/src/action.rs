@@ -1,7 +1,7 @@
 //! The closed set of what a step can do. Steps are stored, so every variant carries all that it
 //! needs to be done, and done again, after a restart; never a secret.
 
-use crate::{deploy::DeployAction, domains::DomainAction, servers::ServerAction};
+use crate::{deploy::DeployAction, domains::DomainAction, runs::RunAction, servers::ServerAction};
 use serde::{Deserialize, Serialize};
 
 /// What a step does.
@@ -14,6 +14,8 @@ pub enum Action {
     Deploy(DeployAction),
     /// Something to a name.
     Domain(DomainAction),
+    /// Something on this machine's Docker.
+    Run(RunAction),
 }
 
 impl From<ServerAction> for Action {
@@ -24,6 +26,11 @@ impl From<ServerAction> for Action {
 impl From<DeployAction> for Action {
     fn from(action: DeployAction) -> Self {
         Action::Deploy(action)
+    }
+}
+impl From<RunAction> for Action {
+    fn from(action: RunAction) -> Self {
+        Action::Run(action)
     }
 }
 impl From<DomainAction> for Action {

@@ -32,6 +32,7 @@ impl Engine {
             Intent::RemoveEnvironment(request) => self.plan_remove_environment(request).await,
             Intent::DomainAdd(request) => self.plan_domain_add(request).await,
             Intent::DomainRemove(request) => self.plan_domain_remove(request).await,
+            Intent::Run(request) => self.plan_run(request).await,
         }
     }
 }

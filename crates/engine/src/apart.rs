@@ -64,7 +64,8 @@ impl Intent {
             | Intent::Destroy(_)
             | Intent::BaseSnapshot(_)
             | Intent::DeleteBaseSnapshot { .. }
-            | Intent::DeleteSnapshot(_) => Ok(Vec::new()),
+            | Intent::DeleteSnapshot(_)
+            | Intent::Run(_) => Ok(Vec::new()),
         }
     }
 }

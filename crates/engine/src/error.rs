@@ -119,7 +119,9 @@ impl Kind {
             | "canvas_exists"
             | "canvas_port_taken" => Kind::Conflict,
             "canvas_missing" => Kind::NotFound,
-            "canvas_refused" | "not_ours" | "protected" | "source_changed" => Kind::Refused,
+            "canvas_refused" | "not_ours" | "run_not_ours" | "protected" | "source_changed" => {
+                Kind::Refused
+            }
             code if code.starts_with("store_") || code == "internal" => Kind::Internal,
             code if code.starts_with("invalid_") => Kind::BadInput,
             _ => Kind::Remote,

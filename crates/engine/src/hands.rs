@@ -25,6 +25,8 @@ impl Performer for Hands {
             Action::Server(action) => action.observe(&self.0, step).await,
             Action::Deploy(action) => action.observe(&self.0, step).await,
             Action::Domain(action) => action.observe(&self.0, step).await,
+            // What is built or pulled already costs nothing to ask for again.
+            Action::Run(_) => Ok(None),
         }
     }
 
@@ -33,6 +35,7 @@ impl Performer for Hands {
             Action::Server(action) => action.act(&self.0, step).await,
             Action::Deploy(action) => action.act(&self.0, step).await,
             Action::Domain(action) => action.act(&self.0, step).await,
+            Action::Run(action) => action.act(&self.0, step).await,
         }
     }
 
@@ -53,6 +56,7 @@ impl Performer for Hands {
             Action::Server(action) => action.undo(&self.0, step, output).await,
             Action::Deploy(action) => action.undo(&self.0, step).await,
             Action::Domain(action) => action.undo(&self.0, step).await,
+            Action::Run(action) => action.undo(&self.0, step).await,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     },
     domains::{DomainAddRequest, DomainRemoveRequest},
     error::EngineError,
+    runs::{self, RunRequest},
     servers::{
         AdoptRequest, BaseSnapshotRequest, DeleteSnapshotRequest, DestroyRequest, DestroyTarget,
         PowerRequest, ProvisionRequest, SnapshotRequest,
@@ -21,6 +22,7 @@ use plimsoll_domain::{
     dns::Domain,
     job::{OnFailure, Queue},
     plan::hash_of,
+    project::Service,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,6 +51,7 @@ pub(crate) enum Intent {
     RemoveEnvironment(RemoveEnvironmentRequest),
     DomainAdd(DomainAddRequest),
     DomainRemove(DomainRemoveRequest),
+    Run(RunRequest),
 }
 
 impl Intent {
@@ -87,6 +90,7 @@ impl Intent {
             }
             Intent::DomainAdd(request) => seen(domains::observe_add(world, request).await?),
             Intent::DomainRemove(request) => seen(domains::observe_remove(world, request).await?),
+            Intent::Run(request) => seen(runs::observe(world, request).await?),
         }
     }
 
@@ -112,7 +116,7 @@ impl Intent {
             | Intent::Destroy(_)
             | Intent::DeleteBaseSnapshot { .. }
             | Intent::DeleteSnapshot(_) => Queue::Default,
-            Intent::BaseSnapshot(_) => Queue::Build,
+            Intent::BaseSnapshot(_) | Intent::Run(_) => Queue::Build,
         }
     }
 
@@ -139,7 +143,8 @@ impl Intent {
             | Intent::DeleteSnapshot(_)
             | Intent::Deploy(_)
             | Intent::RemoveService(_)
-            | Intent::RemoveEnvironment(_) => false,
+            | Intent::RemoveEnvironment(_)
+            | Intent::Run(_) => false,
         }
     }
 
@@ -187,6 +192,10 @@ impl Intent {
                 let domain = world.store.need::<Domain>(&request.domain_id).await?;
                 service(&domain.environment_id, &domain.service_id)
             }
+            Intent::Run(request) => {
+                let service = world.store.need::<Service>(&request.service_id).await?;
+                runs::target(service.project_id)
+            }
         })
     }
 
@@ -213,7 +222,8 @@ impl Intent {
             | Intent::Rollback(_)
             | Intent::Restart(_)
             | Intent::DomainAdd(_)
-            | Intent::DomainRemove(_) => OnFailure::Undo,
+            | Intent::DomainRemove(_)
+            | Intent::Run(_) => OnFailure::Undo,
         }
     }
 }

@@ -27,6 +27,7 @@ mod preferences;
 mod projects;
 pub mod redact;
 mod rows;
+mod runs;
 pub mod seal;
 mod servers;
 mod steps;
@@ -63,6 +64,7 @@ pub use live::{LiveLine, LiveLog};
 pub use notices::Notice;
 pub use projects::{ImportChange, Imported, ImportedVariable, NewService, Place};
 pub use rows::{AnyRow, Changed, ChangedRow};
+pub use runs::{RunAction, RunDraft, RunHold, RunRequest, RunSeen, Runs, WatchNews};
 pub use servers::{
     AdoptRequest, BaseSnapshotRequest, BaseSnapshotState, DeleteSnapshotRequest, DestroyRequest,
     DestroyTarget, Ending, Figures, HostKeySeen, ImageChoice, Journal, Listed, Losses,

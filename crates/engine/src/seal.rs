@@ -6,7 +6,9 @@ use aes_gcm::{
     aead::{Aead, Key, KeyInit, Nonce, Payload},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use plimsoll_domain::{CertificateId, EnvironmentId, Secret, ServiceId, name::VariableName};
+use plimsoll_domain::{
+    CertificateId, EnvironmentId, ProjectId, Secret, ServiceId, name::VariableName,
+};
 use plimsoll_store::Store;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -26,6 +28,10 @@ impl Place {
     /// A variable of a service in an environment.
     pub fn variable(environment: EnvironmentId, service: ServiceId, name: &VariableName) -> Self {
         Self(format!("{environment}|{service}|{name}"))
+    }
+    /// The password of the database that a project's local runs share.
+    pub fn run_database(project: ProjectId) -> Self {
+        Self(format!("run|{project}|postgres"))
     }
     /// The private key of a certificate.
     pub fn certificate_key(certificate: CertificateId) -> Self {

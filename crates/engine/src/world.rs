@@ -42,6 +42,8 @@ pub struct Ports {
     pub sources: Arc<dyn Sources>,
     /// This machine's Docker.
     pub local_docker: Arc<dyn LocalDocker>,
+    /// What runs on it.
+    pub local_runs: Arc<dyn LocalRuns>,
     /// The view from outside.
     pub outside: Arc<dyn Outside>,
     /// Folders that are watched.
@@ -112,6 +114,7 @@ pub(crate) struct World {
     pub held: crate::deploy::Held,
     pub exports: crate::deploy::Exports,
     pub canvas: crate::canvas::Preview,
+    pub here: crate::runs::InThisProcess,
     pub files: OnceCell<plimsoll_store::files::Files>,
     sealer: OnceCell<Sealer>,
 }
@@ -128,6 +131,7 @@ impl World {
             held: crate::deploy::Held::default(),
             exports: crate::deploy::Exports::default(),
             canvas: crate::canvas::Preview::default(),
+            here: crate::runs::InThisProcess::default(),
             files: OnceCell::new(),
             sealer: OnceCell::new(),
         }

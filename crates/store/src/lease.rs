@@ -27,6 +27,13 @@ pub struct Lease {
     fence: i64,
 }
 
+impl Lease {
+    /// The number of the registration that holds it.
+    pub fn fence(&self) -> i64 {
+        self.fence
+    }
+}
+
 /// The job that has to end first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Blocker {
@@ -110,6 +117,16 @@ impl Store {
             job: first,
             process,
         }))
+    }
+
+    /// Whether a process is registered by that number. Those that have ended without a word are, until
+    /// somebody [looks for them](Store::reap).
+    pub async fn is_registered(&self, fence: i64) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM runners WHERE fence = ?1)")
+            .bind(fence)
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map_err(doing("look for a runner"))
     }
 
     fn runner_lock(&self, fence: i64) -> Result<PathBuf> {

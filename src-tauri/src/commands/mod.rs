@@ -15,6 +15,7 @@ pub mod job;
 pub mod plan;
 pub mod practice;
 pub mod project;
+pub mod run;
 pub mod search;
 pub mod server;
 pub mod service;

@@ -1,7 +1,7 @@
-//! What becomes of the window while jobs run.
+//! What becomes of the window while jobs or services run.
 
-use crate::{views::CommandError, window};
-use tauri::AppHandle;
+use crate::{desk::Desk, views::CommandError, window};
+use tauri::{AppHandle, State};
 
 /// Hides the window; jobs go on. The tray, or starting Plimsoll again, brings it back.
 #[tauri::command]
@@ -16,9 +16,18 @@ pub fn window_hide(app: AppHandle) -> Result<(), CommandError> {
     })
 }
 
-/// Ends the program; jobs that run become interrupted and can be resumed or undone later.
+/// Ends the program; jobs that run become interrupted and can be resumed or undone later. Services
+/// that it has started on this machine are stopped first, or left running.
 #[tauri::command]
 #[specta::specta]
-pub fn window_quit(app: AppHandle) {
+pub async fn window_quit(
+    app: AppHandle,
+    desk: State<'_, Desk>,
+    keep_runs: bool,
+) -> Result<(), CommandError> {
+    if let Some(engine) = desk.engine_now() {
+        engine.leave_runs(keep_runs).await?;
+    }
     app.exit(0);
+    Ok(())
 }

@@ -20,6 +20,7 @@ mod practice;
 mod project;
 mod release;
 mod row;
+mod run;
 mod search;
 mod secret;
 mod server;
@@ -59,6 +60,7 @@ pub use practice::{
 pub use project::{EnvironmentView, ProjectView, ServiceView};
 pub use release::{ComparisonView, ReleaseRowView, ReleaseView};
 pub use row::{Row, RowView};
+pub use run::RunsView;
 pub use search::{FileHashView, QueryView, ReplacedView, SearchNewsView};
 pub use secret::SecretText;
 pub use server::{

@@ -45,12 +45,14 @@ pub struct Opened {
     pub path: String,
 }
 
-/// Somebody closes the window, or quits, while jobs run. Nothing happens until the page calls
+/// Somebody closes the window, or quits, while jobs or services run. Nothing happens until the page calls
 /// `window_hide` or `window_quit`.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 pub struct CloseAsked {
     /// What runs.
     pub jobs: Vec<RunningJob>,
+    /// Names of the projects that run on this machine and were started here.
+    pub runs: Vec<String>,
     /// Whether there is a tray from which the window can be opened again. Without one, starting
     /// Plimsoll again does the same.
     pub tray: bool,

@@ -49,12 +49,18 @@ if (wanted === 'notices') {
 	});
 }
 
+if (wanted === 'closing-runs') {
+	const question: CloseAsked = { jobs: [], runs: ['shop', 'blog'], tray: true };
+	setTimeout(() => void events.closeAsked.emit(question), 500);
+}
+
 if (wanted === 'closing') {
 	const question: CloseAsked = {
 		jobs: [
 			{ id: '0193a5c2-0000-7000-8000-00000000e001', title: 'Deploy shop/production/web' },
 			{ id: '0193a5c2-0000-7000-8000-00000000e002', title: 'Provision web-2' }
 		],
+		runs: [],
 		tray: true
 	};
 	// Once somebody listens.

@@ -28,7 +28,7 @@ const minutesAgo = (minutes: number): string =>
 export const shop = id('f0001');
 const blog = id('f0002');
 const staging = '0193a5c2-0000-7000-8000-00000000e002';
-const of = { api: id('c0002'), worker: id('c0003'), cache: id('c0004'), site: id('c0005') };
+export const of = { api: id('c0002'), worker: id('c0003'), cache: id('c0004'), site: id('c0005') };
 
 const projects: ProjectView[] = [
 	{

@@ -27,6 +27,7 @@ export const screens: Screen[] = [
 	{ name: 'vault', path: '/projects', states: ['full'], ask: 'desk=vault' },
 	{ name: 'notices', path: '/servers', states: ['full'], ask: 'desk=notices' },
 	{ name: 'closing', path: '/servers', states: ['full'], ask: 'desk=closing' },
+	{ name: 'closing-runs', path: '/servers', states: ['full'], ask: 'desk=closing-runs' },
 	{ name: 'palette', path: '/settings/theme', states: ['full'], then: [{ press: 'Control+k' }] },
 	{ name: 'keys', path: '/settings/theme', states: ['full'], then: [{ press: '?' }] },
 	{ name: 'welcome', path: '/welcome', states: ['full', 'loading', 'error'] },
@@ -418,5 +419,38 @@ export const screens: Screen[] = [
 		name: 'deployment',
 		path: '/deployments/0193a5c3-26fc-7000-8000-00000000d001',
 		states: ['full', 'loading', 'error']
+	},
+	{
+		name: 'run',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full', 'empty', 'loading', 'error']
+	},
+	{
+		name: 'run-terminal',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full'],
+		then: [{ click: 'Terminal' }]
+	},
+	{
+		name: 'run-ended',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run?service=0193a5c2-0000-7000-8000-0000000c0003',
+		states: ['full']
+	},
+	{
+		name: 'run-database',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run?service=database',
+		states: ['full']
+	},
+	{
+		name: 'run-left',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full'],
+		ask: 'runs=left'
+	},
+	{
+		name: 'run-settings',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full'],
+		then: [{ click: 'Database and limits' }]
 	}
 ];

@@ -28,6 +28,27 @@ const QUICK: Duration = Duration::from_secs(60);
 /// How long any other answer may take: as long as a job.
 const SLOW: Duration = Duration::from_millis(plimsoll_domain::job::HARD_LIMIT_MS);
 
+/// The agent's program for a processor, as Docker names it: in containers that run on this machine it
+/// hands secrets to the application.
+///
+/// # Errors
+/// `agent_binary_missing`; `agent_wrong_architecture` when it was made for another processor.
+pub(crate) async fn program_for(architecture: &str) -> PortResult<Vec<u8>> {
+    let binary = binary::look(&binary::find(None)?).await?;
+    if binary.architecture != architecture {
+        return Err(PortError::new(
+            "agent_wrong_architecture",
+            format!(
+                "the agent's program is for {} processors, and this machine's Docker has \
+                 {architecture}",
+                binary.architecture
+            ),
+        )
+        .next_step("Install the Plimsoll that was made for this machine."));
+    }
+    binary.bytes().await
+}
+
 /// The agents on all servers.
 #[derive(Clone)]
 pub struct AgentClient {

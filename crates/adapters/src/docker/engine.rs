@@ -201,7 +201,8 @@ impl Link {
             .await
             .map_err(io::Error::other)?;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            // Shells and attached containers take the connection over.
+            if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "a connection to Docker ended");
             }
         });

@@ -4,6 +4,7 @@ mod archive;
 mod build;
 mod context;
 mod engine;
+mod runs;
 
 use async_trait::async_trait;
 use bollard::{Docker, errors::Error, query_parameters::RemoveImageOptionsBuilder};

@@ -7,6 +7,7 @@ mod data;
 mod domain;
 mod practice;
 mod project;
+mod run;
 mod server;
 mod settings;
 mod version;
@@ -19,6 +20,7 @@ pub use data::*;
 pub use domain::*;
 pub use practice::*;
 pub use project::*;
+pub use run::*;
 pub use server::*;
 pub use settings::*;
 pub use version::{OfProject, VersionVerb};
@@ -80,6 +82,8 @@ pub enum Noun {
     /// What was deleted from a project's files.
     #[command(subcommand)]
     Bin(BinVerb),
+    /// Runs a service on this machine's Docker, as it would run on a server.
+    Run(RunArguments),
     /// Standing copies of a project: production, staging, ….
     #[command(subcommand)]
     Environment(EnvironmentVerb),

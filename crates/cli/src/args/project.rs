@@ -41,6 +41,17 @@ pub enum ProjectVerb {
         /// Leaves nothing out by patterns any more.
         #[arg(long, conflicts_with = "ignore")]
         no_ignore: bool,
+        /// Gives services that run on this machine a Postgres from this image; `none` takes it away.
+        #[arg(long, value_name = "IMAGE", num_args = 0..=1,
+              default_missing_value = plimsoll_domain::run::POSTGRES)]
+        run_postgres: Option<String>,
+        /// Memory of a container that runs on this machine, in MiB, where its service has no limit
+        /// of its own; 0 for none.
+        #[arg(long, value_name = "MIB")]
+        run_memory: Option<u64>,
+        /// Processors of such a container, in thousandths; 0 for no limit.
+        #[arg(long, value_name = "MILLIS")]
+        run_cpu: Option<u32>,
     },
     /// All projects.
     List,
@@ -63,8 +74,9 @@ pub enum EnvironmentVerb {
     Create {
         /// `project/environment`.
         path: String,
-        /// Name of a server it runs on; repeat for several. The first builds.
-        #[arg(long = "server", required = true)]
+        /// Name of a server it runs on; repeat for several. The first builds. One without servers
+        /// holds variables for services that run on this machine.
+        #[arg(long = "server")]
         servers: Vec<String>,
     },
     /// Sets the servers it runs on, from the next deployment on.

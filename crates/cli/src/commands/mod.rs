@@ -8,6 +8,7 @@ mod data;
 mod domain;
 mod practice;
 mod project;
+mod run;
 mod server;
 mod settings;
 mod spec;
@@ -48,6 +49,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         Noun::Bin(verb) => bin::run(verb, &desk).await,
         Noun::Versions(verb) => version::run(verb, &desk).await,
         Noun::Canvas(verb) => canvas::run(verb, &desk).await,
+        Noun::Run(arguments) => run::run(arguments, &desk).await,
         Noun::Environment(verb) => project::environments(verb, &desk).await,
         Noun::Service(verb) => project::services(verb, &desk).await,
         Noun::Variable(verb) => variable::run(verb, &desk).await,

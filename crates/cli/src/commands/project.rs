@@ -40,6 +40,9 @@ pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
             keep_days,
             ignore,
             no_ignore,
+            run_postgres,
+            run_memory,
+            run_cpu,
         } => {
             let project = desk.engine.project_named(&Name::parse(&name)?).await?;
             let before = project.settings;
@@ -48,6 +51,16 @@ pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
             settings.retention.days = keep_days.unwrap_or(before.retention.days);
             if no_ignore || !ignore.is_empty() {
                 settings.ignore = ignore;
+            }
+            if let Some(image) = run_postgres {
+                settings.run.postgres = (image != "none").then_some(image);
+            }
+            let limits = &mut settings.run.limits;
+            if let Some(memory) = run_memory {
+                limits.memory_bytes = (memory > 0).then_some(memory << 20);
+            }
+            if let Some(millis) = run_cpu {
+                limits.cpu_millis = (millis > 0).then_some(millis);
             }
             if settings != before {
                 let changed = settings.clone();
@@ -58,10 +71,15 @@ pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
             desk.output.answer(&settings, |settings| {
                 format!(
                     "keeps         the newest {} versions, and all of the last {} days\n\
-                     leaves out    {}",
+                     leaves out    {}\n\
+                     runs here     with {}",
                     settings.retention.last,
                     settings.retention.days,
-                    settings.ignore.join(", ")
+                    settings.ignore.join(", "),
+                    match &settings.run.postgres {
+                        Some(image) => format!("a Postgres of {image}"),
+                        None => "no database".to_owned(),
+                    }
                 )
             });
         }

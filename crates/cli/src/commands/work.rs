@@ -213,7 +213,7 @@ pub async fn logs(arguments: LogsArguments, desk: &Desk) -> Answer {
 }
 
 /// Prints log lines as they come: text, or a JSON object each.
-struct Printer(Output);
+pub(super) struct Printer(pub(super) Output);
 
 impl Progress for Printer {
     fn line(&self, stream: LogStream, line: &str) {

@@ -261,7 +261,7 @@ async fn keep(world: &World, found: &Context) -> PortResult<()> {
 }
 
 /// For local builds: the same files have to be there as when the plan was made.
-pub(super) async fn unchanged(world: &World, place: &Spot, files: &Files) -> PortResult<()> {
+pub(crate) async fn unchanged(world: &World, place: &Spot, files: &Files) -> PortResult<()> {
     let found = again(world, place, files).await?;
     if found.manifest == files.manifest {
         keep(world, &found).await

@@ -23,7 +23,7 @@ use std::{
 };
 
 /// What an image is made of.
-pub(super) enum Material {
+pub(crate) enum Material {
     /// An image that exists.
     Image { reference: String },
     /// A build context.
@@ -31,7 +31,7 @@ pub(super) enum Material {
 }
 
 /// A build context, ready to be sent.
-pub(super) struct Built {
+pub(crate) struct Built {
     pub context: Context,
     pub files: Files,
     pub generated: Option<Generated>,
@@ -51,7 +51,7 @@ const PRIVATE: &[&str] = &[
 
 /// Resolves a source: fetches what is remote, reads what is local, makes up a Dockerfile where
 /// there is none.
-pub(super) async fn resolve(
+pub(crate) async fn resolve(
     world: &World,
     here: &Here,
     source: &Source,

@@ -20,13 +20,16 @@ pub use request::{DeployRequest, ReconfigureRequest, RestartRequest, RollbackReq
 pub use since::Since;
 
 pub(crate) use again::{observe_reconfigure, observe_restart, observe_rollback};
+pub(crate) use build::source_token;
+pub(crate) use context::unchanged;
 pub(crate) use image::Exports;
+pub(crate) use material::{Material, resolve};
 pub(crate) use plan::observe as observe_deploy;
 pub(crate) use record::begin;
 pub(crate) use remove::{
     observe as observe_remove, observe_environment as observe_remove_environment,
 };
-pub(crate) use request::{Here, here};
+pub(crate) use request::{Here, here, variables_seen};
 pub(crate) use switch::Held;
 
 use crate::{

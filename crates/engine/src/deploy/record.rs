@@ -60,7 +60,8 @@ fn asked(intent: &Intent) -> Option<(EnvironmentId, ServiceId, DeploymentKind)> 
         | Intent::RemoveService(_)
         | Intent::RemoveEnvironment(_)
         | Intent::DomainAdd(_)
-        | Intent::DomainRemove(_) => None,
+        | Intent::DomainRemove(_)
+        | Intent::Run(_) => None,
     }
 }
 

@@ -166,7 +166,7 @@ pub(crate) async fn here(
 
 /// A digest of each variable, so that a change between plan and start is seen by its name and its
 /// value is not kept with the plan.
-pub(super) async fn variables_seen(world: &World, here: &Here) -> Result<BTreeMap<String, String>> {
+pub(crate) async fn variables_seen(world: &World, here: &Here) -> Result<BTreeMap<String, String>> {
     let variables = world
         .store
         .variables_of(here.environment.id, here.service.id)

@@ -106,6 +106,8 @@ pub trait Performer: Send + Sync + 'static {
 pub struct StepContext {
     /// The job.
     pub job_id: JobId,
+    /// The process that does it, by its registration.
+    pub by: i64,
     /// The step's place, from 0.
     pub number: u32,
     /// How often its act was begun, this time included; 0 while it is observed first.

@@ -362,6 +362,7 @@ impl<P: Performer> Work<P> {
         let step = &steps[number as usize];
         StepContext {
             job_id: self.lease.job_id,
+            by: self.lease.fence(),
             number,
             attempt: step.attempt,
             title: step.title.clone(),

@@ -6,12 +6,14 @@ mod cloud;
 mod folder;
 mod local;
 mod remote;
+mod runs;
 
 pub use canvas::*;
 pub use cloud::*;
 pub use folder::*;
 pub use local::*;
 pub use remote::*;
+pub use runs::*;
 
 use plimsoll_domain::{Timestamp, job::Failure};
 

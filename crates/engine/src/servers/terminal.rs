@@ -2,7 +2,7 @@
 
 use crate::{
     Engine, Result,
-    ports::{Keyboard, PortResult, Screen, ScreenSize, Shown},
+    ports::{Keyboard, Login, PortResult, Screen, ScreenSize, Shown},
 };
 use async_trait::async_trait;
 use plimsoll_domain::{ServerId, job::Failure};
@@ -77,8 +77,18 @@ impl Engine {
             json!({"server": server.name, "login": target.user}),
         )
         .await?;
-        let opened_at = world.now();
         let login = world.ports.servers.open_terminal(&target, size).await?;
+        Ok(self.show_login(login, subject, viewer))
+    }
+
+    /// Has somebody look at a login until it ends, and has that audited.
+    pub(crate) fn show_login(
+        &self,
+        login: Login,
+        subject: String,
+        viewer: Arc<dyn Viewer>,
+    ) -> Terminal {
+        let opened_at = self.world.now();
         let terminal = Terminal {
             keyboard: login.keyboard.into(),
             closing: CancellationToken::new(),
@@ -99,7 +109,7 @@ impl Engine {
                 tracing::warn!("the end of a terminal could not be audited: {error}");
             }
         });
-        Ok(terminal)
+        terminal
     }
 }
 

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use plimsoll_domain::{
     Secret, Timestamp,
     dns::HostName,
+    run::RunMark,
     server::{Endpoint, Provider},
     service::BuildSpec,
     source::GitReference,
@@ -323,6 +324,72 @@ impl LocalDocker for FakeDocker {
     }
     async fn remove_tag(&self, _: &str) -> PortResult<()> {
         Ok(())
+    }
+}
+
+/// No engine for local runs: they are tested on a real one.
+pub struct NoRuns;
+
+fn no_engine<T>() -> PortResult<T> {
+    Err(PortError::new(
+        "docker_missing",
+        "there is no Docker engine running on this machine",
+    ))
+}
+
+#[async_trait]
+impl LocalRuns for NoRuns {
+    async fn engine(&self) -> PortResult<RunEngine> {
+        no_engine()
+    }
+    async fn pull(&self, _: &str, _: Option<&Secret>, _: Arc<dyn Progress>) -> PortResult<String> {
+        no_engine()
+    }
+    async fn all(&self, _: &str) -> PortResult<RunThings> {
+        no_engine()
+    }
+    async fn see(&self, _: &str, _: &str) -> PortResult<Option<RunContainer>> {
+        no_engine()
+    }
+    async fn ensure_network(&self, _: &str, _: &RunMark) -> PortResult<()> {
+        no_engine()
+    }
+    async fn ensure_volume(&self, _: &str, _: &RunMark) -> PortResult<()> {
+        no_engine()
+    }
+    async fn start(&self, _: &RunOrder) -> PortResult<RunContainer> {
+        no_engine()
+    }
+    async fn ask(&self, _: &str, _: &str, _: &[String], _: u64) -> PortResult<RunAnswer> {
+        no_engine()
+    }
+    async fn accepts(&self, _: u16) -> bool {
+        false
+    }
+    async fn follow(
+        &self,
+        _: &str,
+        _: &str,
+        _: u32,
+        _: bool,
+        _: Arc<dyn Progress>,
+    ) -> PortResult<()> {
+        no_engine()
+    }
+    async fn open_terminal(&self, _: &str, _: &str, _: ScreenSize) -> PortResult<Login> {
+        no_engine()
+    }
+    async fn remove_container(&self, _: &str, _: &str) -> PortResult<()> {
+        no_engine()
+    }
+    async fn remove_network(&self, _: &str, _: &str) -> PortResult<()> {
+        no_engine()
+    }
+    async fn remove_volume(&self, _: &str, _: &str) -> PortResult<()> {
+        no_engine()
+    }
+    async fn drop_image(&self, _: &str) -> PortResult<()> {
+        no_engine()
     }
 }
 

@@ -239,6 +239,7 @@ async fn open(
         agents: hosts.clone(),
         sources: sources.clone(),
         local_docker: Arc::new(FakeDocker),
+        local_runs: Arc::new(NoRuns),
         outside: outside.clone(),
         folders: Arc::new(FakeFolders),
         canvases: Arc::new(NoCanvases),

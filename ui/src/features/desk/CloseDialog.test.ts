@@ -19,6 +19,7 @@ test('closing while a job runs asks, and each answer is kept to', async () => {
 	const ask = (): Promise<void> =>
 		events.closeAsked.emit({
 			jobs: [{ id: '0193a5c2-0000-7000-8000-00000000e001', title: 'Deploy shop' }],
+			runs: [],
 			tray: false
 		});
 	const closes = (): Promise<void> =>
@@ -40,4 +41,26 @@ test('closing while a job runs asks, and each answer is kept to', async () => {
 	await ask();
 	await user.click(await screen.findByRole('button', { name: 'Quit anyway' }));
 	expect(called).toEqual(['window_hide', 'window_quit']);
+});
+
+test('what runs on this machine is stopped or left as somebody says', async () => {
+	const called: unknown[] = [];
+	mockIPC((command, args) => void called.push([command, args]), { shouldMockEvents: true });
+	const user = userEvent.setup();
+	render(CloseDialog);
+	const ask = (): Promise<void> =>
+		events.closeAsked.emit({ jobs: [], runs: ['shop'], tray: false });
+
+	await ask();
+	const dialog = await screen.findByRole('dialog', {
+		name: 'Services are running on this machine'
+	});
+	expect(dialog.textContent).toMatch(/shop\s+runs here/);
+	expect(screen.queryByRole('button', { name: 'Keep running in the background' })).toBeNull();
+	await user.click(screen.getByRole('button', { name: 'Quit, leave running' }));
+	await user.click(screen.getByRole('button', { name: 'Stop and quit' }));
+	expect(called).toEqual([
+		['window_quit', { keepRuns: true }],
+		['window_quit', { keepRuns: false }]
+	]);
 });

@@ -24,8 +24,11 @@ export const commands = {
 	noticeDismiss: (id: string) => typedError<null, CommandError>(__TAURI_INVOKE("notice_dismiss", { id })),
 	/**  Hides the window; jobs go on. The tray, or starting Plimsoll again, brings it back. */
 	windowHide: () => typedError<null, CommandError>(__TAURI_INVOKE("window_hide")),
-	/**  Ends the program; jobs that run become interrupted and can be resumed or undone later. */
-	windowQuit: () => __TAURI_INVOKE<void>("window_quit"),
+	/**
+	 *  Ends the program; jobs that run become interrupted and can be resumed or undone later. Services
+	 *  that it has started on this machine are stopped first, or left running.
+	 */
+	windowQuit: (keepRuns: boolean) => typedError<null, CommandError>(__TAURI_INVOKE("window_quit", { keepRuns })),
 	/**  Where everything is kept. */
 	dataLocation: () => typedError<DataLocationView, CommandError>(__TAURI_INVOKE("data_location")),
 	/**  Writes everything, secrets included, into one file sealed with a passphrase. */
@@ -78,6 +81,35 @@ export const commands = {
 	canvasBrowse: (projectId: ProjectId, canvas: string) => typedError<string, CommandError>(__TAURI_INVOKE("canvas_browse", { projectId, canvas })),
 	/**  Makes a static service of a canvas, or finds the one that was made of it before. */
 	canvasPublish: (projectId: ProjectId, canvas: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("canvas_publish", { projectId, canvas })),
+	/**  Builds and starts a service on this machine's Docker; answers the job. */
+	runStart: (serviceId: ServiceId, environmentId: EnvironmentId | null) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("run_start", { serviceId, environmentId })),
+	/**
+	 *  Tells what runs of a project, or at all, at once and whenever that changes, until it is stopped
+	 *  by the number that it answers.
+	 */
+	runWatch: (projectId: ProjectId | null, channel: Channel<RunsView>) => typedError<number, CommandError>(__TAURI_INVOKE("run_watch", { projectId, channel })),
+	/**  Shows a service that runs here in the person's browser. */
+	runOpen: (projectId: ProjectId, serviceId: ServiceId) => typedError<null, CommandError>(__TAURI_INVOKE("run_open", { projectId, serviceId })),
+	/**  Stops a service, or everything of a project. */
+	runStop: (projectId: ProjectId, serviceId: ServiceId | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_stop", { projectId, serviceId })),
+	/**  Removes what a crash has left; answers the names of what was removed. */
+	runClean: () => typedError<string[], CommandError>(__TAURI_INVOKE("run_clean")),
+	/**  Leaves a project's containers as they are when the program ends. */
+	runKeep: (projectId: ProjectId) => typedError<null, CommandError>(__TAURI_INVOKE("run_keep", { projectId })),
+	/**  Deletes what a project's runs keep in volumes; answers their names. */
+	runDeleteData: (projectId: ProjectId) => typedError<string[], CommandError>(__TAURI_INVOKE("run_delete_data", { projectId })),
+	/**  Has a service be built and started again whenever its files change, or not any more. */
+	runRestartOnChanges: (serviceId: ServiceId, environmentId: EnvironmentId | null, on: boolean) => typedError<null, CommandError>(__TAURI_INVOKE("run_restart_on_changes", { serviceId, environmentId, on })),
+	/**
+	 *  Follows what a service prints, or the database of its project, until it is stopped by the number
+	 *  that it answers. The channel tells how many lines there are; the lines are asked for.
+	 */
+	runFollowLog: (projectId: ProjectId, serviceId: ServiceId | null, channel: Channel<LiveLogNews>) => typedError<number, CommandError>(__TAURI_INVOKE("run_follow_log", { projectId, serviceId, channel })),
+	/**
+	 *  Opens a shell in the container of a service, or of the database; answers its number. It is used
+	 *  as a terminal on a server is.
+	 */
+	runOpenTerminal: (projectId: ProjectId, serviceId: ServiceId | null, size: ScreenSizeView, bytes: Channel<ScreenBytes>, end: Channel<TerminalEndView>) => typedError<number, CommandError>(__TAURI_INVOKE("run_open_terminal", { projectId, serviceId, size, bytes, end })),
 	/**  Creates a service from its form. */
 	serviceCreate: (projectId: ProjectId, values: ValuesView) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("service_create", { projectId, values })),
 	/**  Changes a service's settings, from their form. */
@@ -591,12 +623,14 @@ export type ChoiceView = {
 };
 
 /**
- *  Somebody closes the window, or quits, while jobs run. Nothing happens until the page calls
+ *  Somebody closes the window, or quits, while jobs or services run. Nothing happens until the page calls
  *  `window_hide` or `window_quit`.
  */
 export type CloseAsked = {
 	/**  What runs. */
 	jobs: RunningJob[],
+	/**  Names of the projects that run on this machine and were started here. */
+	runs: string[],
 	/**
 	 *  Whether there is a tray from which the window can be opened again. Without one, starting
 	 *  Plimsoll again does the same.
@@ -1879,6 +1913,54 @@ export type RowView =
 /**  A version of a project's files. */
 { noun: "version"; now?: VersionView | null };
 
+/**  Whose a container is. */
+export type RunHoldView = 
+/**  A process of this installation that still runs. */
+"held" | 
+/**  Nobody's, but somebody asked to leave it running. */
+"kept" | 
+/**  Nobody's: its process ended without a word. */
+"left_over";
+
+/**  What a container is for. */
+export type RunPartView = 
+/**  A service. */
+"service" | 
+/**  The release command of a service. */
+"release" | 
+/**  The database of a project. */
+"database";
+
+/**  A container that runs, or ran, on this machine. */
+export type RunView = {
+	/**  Its name. */
+	name: string,
+	/**  The project. */
+	project_id: ProjectId,
+	/**  The project's name when it was started; the project may be gone. */
+	project: string,
+	/**  What it is for. */
+	part: RunPartView,
+	/**  The service. */
+	service_id: ServiceId | null,
+	/**  The service's name. */
+	service: string | null,
+	/**  Whether it runs. */
+	running: boolean,
+	/**  Whether it was ended because it needed too much memory. */
+	oom_killed: boolean,
+	/**  How it ended. */
+	exit_code: number | null,
+	/**  When it was started; empty when it never was. */
+	started_at: string,
+	/**  Where a browser finds it. */
+	url: string | null,
+	/**  Whose it is. */
+	hold: RunHoldView,
+	/**  Whether it is started again when its files change. */
+	watched: boolean,
+};
+
 /**  A job that runs now. */
 export type RunningJob = {
 	/**  Id. */
@@ -1892,6 +1974,18 @@ export type RunningView = {
 	/**  The containers of its services. */
 	containers: ContainerView[],
 	/**  Why it did not answer. */
+	failure: CommandError | null,
+};
+
+/**  Everything that runs on this machine, or why that cannot be told. */
+export type RunsView = {
+	/**  Containers, by name. */
+	containers: RunView[],
+	/**  Volumes with data of the project that was asked about. */
+	volumes: string[],
+	/**  How many networks a crash has left. */
+	networks_left: number,
+	/**  Why nothing can be told: there is no Docker, for one. */
 	failure: CommandError | null,
 };
 

@@ -1,7 +1,7 @@
 import { api, events, type CloseAsked } from '$ipc';
 import { place } from './place.svelte';
 
-/** What the window is asked from outside: to close while jobs run, to show what a link leads to. */
+/** What the window is asked from outside: to close while something runs, to show what a link leads to. */
 class Closing {
 	/** The question that stands, if there is one. */
 	asked = $state<CloseAsked | null>(null);
@@ -23,9 +23,9 @@ class Closing {
 		await api.windowHide();
 	}
 
-	/** Everything ends; the jobs become interrupted. */
-	async quit(): Promise<void> {
-		await api.windowQuit();
+	/** Everything ends; the jobs become interrupted, and what runs on this machine is stopped or left. */
+	async quit(keepRuns: boolean): Promise<void> {
+		await api.windowQuit(keepRuns);
 	}
 }
 

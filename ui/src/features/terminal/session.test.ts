@@ -1,7 +1,7 @@
-import type { Channel } from '$ipc';
+import { api, type Channel } from '$ipc';
 import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Session } from './session.svelte';
+import { Session, type Opening } from './session.svelte';
 
 /** As long as acknowledgements are gathered. */
 const pause = (): Promise<void> => new Promise((done) => setTimeout(done, 40));
@@ -28,7 +28,8 @@ function opened() {
 	});
 	const waiting: (() => void)[] = [];
 	const screen = { write: (_: Uint8Array, shown: () => void) => void waiting.push(shown) };
-	const session = new Session('server', screen, { columns: 80, rows: 24 });
+	const opening: Opening = (size, bytes, end) => api.terminalOpen('server', size, bytes, end);
+	const session = new Session(opening, screen, { columns: 80, rows: 24 });
 	return {
 		session,
 		calls,

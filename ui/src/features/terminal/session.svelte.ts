@@ -11,10 +11,17 @@ export interface Size {
 	rows: number;
 }
 
+/** Opens a shell somewhere; answers the number of the terminal. */
+export type Opening = (
+	size: Size,
+	bytes: Channel<ScreenBytes>,
+	end: Channel<TerminalEndView>
+) => Promise<number>;
+
 /** How often the engine is told at most, ms: it sends 64 KiB and waits then, so a flood leaves the page time. */
 const TELL_EVERY = 16;
 
-/** A terminal on a server. What has not been shown yet holds the server back. */
+/** A terminal. What has not been shown yet holds the shell back. */
 export class Session {
 	phase = $state<'opening' | 'open' | 'ended' | 'failed'>('opening');
 	failure = $state.raw<CommandError | null>(null);
@@ -30,7 +37,7 @@ export class Session {
 	#typed: Promise<unknown> = Promise.resolve();
 	#size: Size;
 
-	constructor(serverId: string, screen: Screen, size: Size) {
+	constructor(opening: Opening, screen: Screen, size: Size) {
 		this.#screen = screen;
 		this.#size = size;
 		const bytes = new Channel<ScreenBytes>();
@@ -40,8 +47,7 @@ export class Session {
 			this.#end = ended;
 			this.#settle();
 		};
-		api
-			.terminalOpen(serverId, size, bytes, end)
+		opening(size, bytes, end)
 			.then((number) => {
 				this.#number = number;
 				if (this.#closed) void api.terminalClose(number);

@@ -1,16 +1,21 @@
 import { api, Channel, refusedFrom, type CommandError, type LiveLogNews } from '$ipc';
-import type { LogLine, LogSource } from '$parts/log';
 
-/** The log of a service while it is written. The engine keeps the lines; those in sight are asked for. */
-export class FollowedLog implements LogSource {
+/** A line as lists of lines show it. */
+interface Line {
+	text: string;
+	tone: 'out' | 'err';
+}
+
+/** A log while it is written. The engine keeps the lines; those in sight are asked for. */
+export class FollowedLog {
 	total = $state(0);
 	ended = $state(false);
 	failure = $state.raw<CommandError | null>(null);
 	#number: number | null = null;
 	#turn = 0;
 
-	/** Follows it on a server, until the returned function is called. */
-	follow(environmentId: string, serviceId: string, serverId: string): () => void {
+	/** Follows one, by what begins it and answers its number, until the returned function is called. */
+	follow(begin: (channel: Channel<LiveLogNews>) => Promise<number>): () => void {
 		const turn = ++this.#turn;
 		this.total = 0;
 		this.ended = false;
@@ -22,7 +27,7 @@ export class FollowedLog implements LogSource {
 			this.ended = news.ended;
 			this.failure = news.failure;
 		};
-		api.serviceFollowLog(environmentId, serviceId, serverId, channel).then(
+		begin(channel).then(
 			(number) => {
 				if (turn === this.#turn) this.#number = number;
 				else void api.streamStop(number);
@@ -40,7 +45,7 @@ export class FollowedLog implements LogSource {
 		};
 	}
 
-	async lines(from: number, count: number): Promise<LogLine[]> {
+	async lines(from: number, count: number): Promise<Line[]> {
 		if (this.#number === null) return [];
 		const lines = await api.liveLines(this.#number, from, count);
 		return lines.map((line) => ({
