@@ -286,7 +286,9 @@ fn a_failure_says_why_and_leaves_nothing(docker: &Docker, desk: &Desk, app: &Pat
         "{error}"
     );
     assert!(
-        error["evidence"].to_string().contains("no database"),
+        error["details"]["evidence"]
+            .to_string()
+            .contains("no database"),
         "{error}"
     );
     assert_eq!(docker.containers(), [""; 0]);
@@ -306,7 +308,7 @@ fn a_failure_says_why_and_leaves_nothing(docker: &Docker, desk: &Desk, app: &Pat
     let error: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(error["error"]["code"], "docker_missing");
     assert!(
-        error["error"]["next_step"]
+        error["error"]["details"]["next_step"]
             .as_str()
             .unwrap()
             .contains("Install Docker"),

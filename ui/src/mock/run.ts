@@ -63,7 +63,7 @@ function told(): RunsView {
 			...none,
 			failure: {
 				code: 'docker_missing',
-				message: 'there is no Docker engine running on this machine',
+				message: 'There is no Docker engine running on this machine.',
 				evidence: ['No such file or directory (os error 2)'],
 				next_step:
 					'Install Docker (Debian and Ubuntu: `sudo apt install docker.io`) and start it. Everything else works without it, deployments included.',
@@ -72,7 +72,7 @@ function told(): RunsView {
 			}
 		};
 	}
-	return state() === 'empty' ? none : full;
+	return asked('runs') === 'none' ? none : full;
 }
 
 answer('run_watch', (args) => {

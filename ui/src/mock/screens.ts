@@ -426,6 +426,12 @@ export const screens: Screen[] = [
 		states: ['full', 'empty', 'loading', 'error']
 	},
 	{
+		name: 'run-none',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full'],
+		ask: 'runs=none'
+	},
+	{
 		name: 'run-terminal',
 		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
 		states: ['full'],

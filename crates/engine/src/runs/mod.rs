@@ -219,6 +219,7 @@ fn without_docker(mut error: PortError) -> PortError {
         "docker_permission" => "Add your user to the group “docker”, and log in again.",
         _ => return error,
     };
+    error.0.message = plimsoll_domain::form::sentence(&error.0.message);
     error.0.next_step = next.to_owned();
     error
 }

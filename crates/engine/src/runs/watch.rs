@@ -60,7 +60,7 @@ impl Engine {
     ) -> Result<()> {
         let folder = self.watchable(&request).await?;
         let below = Watched::Below(String::new());
-        let mut watch = self.world.ports.folders.watch(&folder, below).await?;
+        let mut watch = self.world.ports.folders.watch(&folder, &[], below).await?;
         let mut built = self.manifest(&request).await.ok();
         while settled(&mut watch.news).await {
             // Changes of files that are no part of the image start nothing.
