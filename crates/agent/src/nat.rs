@@ -65,6 +65,10 @@ pub fn rules(routes: &Routes, edge: &[EdgePort]) -> String {
     text.push_str("-A PLIMSOLL -d 198.18.0.1/32 -j RETURN\n");
     text.push_str("-A PLIMSOLL -p tcp -j REJECT --reject-with tcp-reset\n");
     text.push_str("-A PLIMSOLL -j REJECT\n");
+    // A packet that the kernel cannot place, such as a late repetition, is not translated either:
+    // it seems to be for the server itself, which would end the connection that it belongs to
+    // (libnetwork's issue 1090; Kubernetes' 74839).
+    text.push_str("-A PLIMSOLL-IN -p tcp -m conntrack --ctstate INVALID -j DROP\n");
     for EdgePort { to, .. } in edge {
         let _ = writeln!(
             text,
