@@ -3,8 +3,8 @@
 use crate::{Result, Store, error::doing};
 use plimsoll_domain::{JobId, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, sqlite::SqliteRow};
-use std::collections::BTreeSet;
+use sqlx::{QueryBuilder, Row, SqliteConnection, sqlite::SqliteRow};
+use std::collections::BTreeMap;
 
 /// How much of the logs is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,55 @@ pub struct NewLine {
     pub text: String,
 }
 
+/// Lines that one statement inserts: what a statement costs is shared by so many.
+const ROWS: usize = 100;
+
+/// Where logs end: the numbers that their last lines have.
+struct Ends {
+    of_job: BTreeMap<JobId, i64>,
+    of_step: BTreeMap<(JobId, u32), i64>,
+}
+
+impl Ends {
+    /// The numbers of the next line: its place in the job's log and in its step's.
+    fn next(&mut self, line: &NewLine) -> (i64, i64) {
+        let one_more = |end: &mut i64| {
+            *end += 1;
+            *end
+        };
+        let of_step = self.of_step.entry((line.job_id, line.step)).or_insert(-1);
+        let place = one_more(of_step);
+        (one_more(self.of_job.entry(line.job_id).or_default()), place)
+    }
+}
+
+/// Where the logs end to which these lines come.
+async fn ends_of(connection: &mut SqliteConnection, lines: &[NewLine]) -> Result<Ends> {
+    let mut ends = Ends {
+        of_job: BTreeMap::new(),
+        of_step: BTreeMap::new(),
+    };
+    for line in lines {
+        let (job, step) = (line.job_id, line.step);
+        if !ends.of_job.contains_key(&job) {
+            let end = "SELECT coalesce(max(seq), 0) FROM log_lines WHERE job_id = ?1";
+            let end = sqlx::query_scalar(end).bind(job.to_string());
+            let end = end.fetch_one(&mut *connection).await;
+            ends.of_job
+                .insert(job, end.map_err(doing("append to a log"))?);
+        }
+        if !ends.of_step.contains_key(&(job, step)) {
+            let end =
+                "SELECT coalesce(max(place), -1) FROM log_lines WHERE job_id = ?1 AND step = ?2";
+            let end = sqlx::query_scalar(end).bind(job.to_string()).bind(step);
+            let end = end.fetch_one(&mut *connection).await;
+            let end = end.map_err(doing("append to a log"))?;
+            ends.of_step.insert((job, step), end);
+        }
+    }
+    Ok(ends)
+}
+
 impl Store {
     /// Appends lines in one transaction and drops the oldest of a job that has too many.
     pub async fn append_lines(&self, lines: &[NewLine], policy: &LogPolicy) -> Result<()> {
@@ -77,25 +126,27 @@ impl Store {
             return Ok(());
         }
         let mut write = self.write().await?;
-        for line in lines {
-            sqlx::query(
-                "INSERT INTO log_lines (job_id, seq, step, at, stream, text, place) VALUES (?1, \
-                 (SELECT coalesce(max(seq), 0) + 1 FROM log_lines WHERE job_id = ?1), \
-                 ?2, ?3, ?4, ?5, \
-                 (SELECT coalesce(max(place), -1) + 1 FROM log_lines \
-                  WHERE job_id = ?1 AND step = ?2))",
-            )
-            .bind(line.job_id.to_string())
-            .bind(line.step)
-            .bind(line.at.to_string())
-            .bind(&line.stream)
-            .bind(&line.text)
-            .execute(&mut *write.transaction)
-            .await
-            .map_err(doing("append to a log"))?;
+        let mut ends = ends_of(&mut write.transaction, lines).await?;
+        for rows in lines.chunks(ROWS) {
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO log_lines (job_id, seq, step, at, stream, text, place) ",
+            );
+            insert.push_values(rows, |mut row, line| {
+                let (seq, place) = ends.next(line);
+                row.push_bind(line.job_id.to_string())
+                    .push_bind(seq)
+                    .push_bind(line.step)
+                    .push_bind(line.at.to_string())
+                    .push_bind(&line.stream)
+                    .push_bind(&line.text)
+                    .push_bind(place);
+            });
+            // What is left over of a batch has a text of its own every time: nothing to keep.
+            let insert = insert.build().persistent(rows.len() == ROWS);
+            let inserted = insert.execute(&mut *write.transaction).await;
+            inserted.map_err(doing("append to a log"))?;
         }
-        let jobs: BTreeSet<JobId> = lines.iter().map(|line| line.job_id).collect();
-        for job in jobs {
+        for job in ends.of_job.keys() {
             sqlx::query(
                 "DELETE FROM log_lines WHERE job_id = ?1 AND seq <= \
                  (SELECT max(seq) FROM log_lines WHERE job_id = ?1) - ?2",
