@@ -145,18 +145,30 @@ fn judge(question: &str, answer: &[u8], statuses: &[u16]) -> Answer {
     if good {
         return Answer::Good;
     }
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
     let body: String = body.chars().take(300).collect();
     let first = first
         .trim_start_matches("HTTP/1.1 ")
         .trim_start_matches("HTTP/1.0 ");
+    let to = leads_to(status, head).map_or_else(String::new, |to| format!(", to {to}"));
     let shown = if body.is_empty() {
-        format!("{question} → {first}")
+        format!("{question} → {first}{to}")
     } else {
-        format!("{question} → {first}: {body}")
+        format!("{question} → {first}{to}: {body}")
     };
     Answer::Bad(shown)
+}
+
+/// Where an answer sends whoever asked (RFC 9110 §10.2.2).
+fn leads_to(status: u16, head: &str) -> Option<String> {
+    if !(300..400).contains(&status) {
+        return None;
+    }
+    let mut fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let (_, place) = fields.find(|(name, _)| name.eq_ignore_ascii_case("location"))?;
+    let place = place.trim().chars().filter(|c| !c.is_control());
+    Some(place.take(300).collect()).filter(|place: &String| !place.is_empty())
 }
 
 async fn command(engine: &Engine, target: &Target, argv: &[String], patience: Duration) -> Answer {
@@ -225,6 +237,31 @@ mod tests {
             judge("GET /", b"SSH-2.0-x\r\n", &[]),
             Answer::Bad(_)
         ));
+    }
+
+    #[test]
+    fn an_answer_that_leads_elsewhere_says_where() {
+        let bad = |answer: &str| match judge("GET /", answer.as_bytes(), &[]) {
+            Answer::Bad(shown) => shown,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            bad("HTTP/1.1 301 Moved Permanently\r\nServer: x\r\nlocation:  /login \r\n\r\n"),
+            "GET / → 301 Moved Permanently, to /login"
+        );
+        assert_eq!(
+            bad("HTTP/1.1 302 Found\r\nLocation: https://shop.test/\r\n\r\n<p>There"),
+            "GET / → 302 Found, to https://shop.test/: <p>There"
+        );
+        assert_eq!(
+            bad("HTTP/1.1 304 Not Modified\r\n\r\n"),
+            "GET / → 304 Not Modified"
+        );
+        // Only a redirection has a place that one is sent to.
+        assert_eq!(
+            bad("HTTP/1.1 500 Oh\r\nLocation: /x\r\n\r\n"),
+            "GET / → 500 Oh"
+        );
     }
 
     proptest! {

@@ -150,6 +150,10 @@ async fn unhealthy(
             "Set the service's port to the one it listens on, or let it listen on 0.0.0.0 and the \
              port in the variable PORT. What served before still serves."
         }
+        None if last.contains(" → 30") => {
+            "Set the health check to the path that it leads to, or let it take this status for an \
+             answer that is well. What served before still serves."
+        }
         None => {
             "Repair what the failing answer and the log lines above show, and deploy again. What \
              served before still serves."
