@@ -50,3 +50,27 @@ test('nothing found is said', async () => {
 	await user.type(screen.getByRole('combobox'), 'zzz');
 	expect(screen.getByText('Nothing is called “zzz”.')).toBeTruthy();
 });
+
+test('a chord right after something was chosen is left to the page', async () => {
+	const user = userEvent.setup();
+	const heard: boolean[] = [];
+	const hear = (event: KeyboardEvent): void => {
+		if (event.ctrlKey && event.key === 'Enter') heard.push(event.defaultPrevented);
+	};
+	window.addEventListener('keydown', hear);
+	const all = entries();
+	const { rerender } = render(Palette, { open: true, entries: all });
+	const field = screen.getByRole('combobox');
+	await user.type(field, 'crpr');
+	await user.keyboard('{Control>}{Enter}{/Control}');
+	expect(all[1]?.run).not.toHaveBeenCalled();
+	await user.keyboard('{Enter}');
+	field.dispatchEvent(
+		new KeyboardEvent('keydown', { key: 'Enter', ctrlKey: true, bubbles: true, cancelable: true })
+	);
+	await rerender({ open: false });
+	window.removeEventListener('keydown', hear);
+	expect(heard.length).toBeGreaterThan(0);
+	expect(heard).not.toContain(true);
+	await waitFor(() => expect(all[1]?.run).toHaveBeenCalledOnce());
+});

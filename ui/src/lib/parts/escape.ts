@@ -1,9 +1,13 @@
-/** Whether a dialog, a menu or a list of choices is open, which then takes the Escape key. */
+const OVERLAYS =
+	'[data-dialog-content],[data-dropdown-menu-content],[data-select-content],[role="dialog"][aria-modal="true"]';
+
+/**
+ * Whether a dialog, a menu or a list of choices is open, which then takes the keys. One that is
+ * closed stays in the page for a moment, and takes none.
+ */
 export function overlaid(): boolean {
-	return (
-		document.querySelector(
-			'[data-dialog-content],[data-dropdown-menu-content],[data-select-content],[role="dialog"][aria-modal="true"]'
-		) !== null
+	return [...document.querySelectorAll(OVERLAYS)].some(
+		(overlay) => overlay.getAttribute('data-state') !== 'closed'
 	);
 }
 
