@@ -25,7 +25,7 @@ async fn a_newcomer_goes_live_is_interrupted_breaks_it_and_rolls_back() {
     window.ends("Succeeded").await;
 
     go_on(&window).await;
-    window.press("Plan the name").await;
+    window.press("Plan the domain").await;
     window.approve_and_end("Succeeded").await;
     go_on(&window).await;
     window.press("Look at the site").await;

@@ -34,9 +34,9 @@ export const words: Record<TourStepIdView, StepWords> = {
 		verb: 'Plan the deployment'
 	},
 	domain: {
-		title: 'Give it a name with HTTPS',
+		title: 'Add a domain with HTTPS',
 		text: 'A record, a certificate and strict TLS, each shown before and after.',
-		verb: 'Plan the name'
+		verb: 'Plan the domain'
 	},
 	visit: {
 		title: 'See it from outside',
