@@ -17,16 +17,12 @@ use tauri::{
 
 /// The scheme of previews. What is on it may be shown in a frame of the window, never as the window.
 pub const SCHEME: &str = "plimsoll-canvas";
-/// What stands before a door's secret in an address. Windows serves schemes of programs over http.
-const ENTRANCE: &str = if cfg!(windows) {
-    "http://plimsoll-canvas.localhost/"
-} else {
-    "plimsoll-canvas://localhost/"
-};
+/// Digits of a door's secret.
+const SECRET: usize = 32;
 /// Runs before anything of a page that fills the window, and in no frame: a preview that came there,
 /// as by a link that somebody dropped, is stopped, and our own page comes back.
 pub const GUARD: &str = r#"
-if (location.protocol === "plimsoll-canvas:" || location.host === "plimsoll-canvas.localhost") {
+if (location.protocol === "plimsoll-canvas:" || location.host.startsWith("plimsoll-canvas.")) {
   window.stop();
   delete window.__TAURI_INTERNALS__;
   location.replace(location.protocol === "http:" ? "http://tauri.localhost/" : "tauri://localhost/");
@@ -39,14 +35,36 @@ const FRAMED_BY: &str = if cfg!(feature = "custom-protocol") {
     "tauri://localhost http://tauri.localhost http://localhost:1420"
 };
 
-/// The address of a preview behind a door.
+/// The address of a preview behind a door. Its secret is the host, so that an address that begins
+/// with a slash means there what it means on the published site.
 pub fn address(door: &CanvasDoor) -> String {
-    format!("{ENTRANCE}{}/", door.secret())
+    base(door.secret())
+}
+
+/// Windows serves schemes of programs over http.
+fn base(secret: &str) -> String {
+    if cfg!(windows) {
+        format!("http://{SCHEME}.{secret}.localhost/")
+    } else {
+        format!("{SCHEME}://{secret}/")
+    }
 }
 
 /// Whether an address is one of a preview.
 pub fn is_preview(url: &Url) -> bool {
-    url.as_str().starts_with(ENTRANCE)
+    let host = url.host_str().unwrap_or_default();
+    let secret = if cfg!(windows) {
+        let named = host
+            .strip_prefix(SCHEME)
+            .and_then(|rest| rest.strip_prefix('.'));
+        named
+            .and_then(|rest| rest.strip_suffix(".localhost"))
+            .unwrap_or_default()
+    } else {
+        host
+    };
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    secret.len() == SECRET && secret.bytes().all(hex) && url.as_str().starts_with(&base(secret))
 }
 
 /// Canvases that are served to a browser, each once. Managed by Tauri.
@@ -132,12 +150,19 @@ async fn answered<R: Runtime>(app: &AppHandle<R>, request: &Request<Vec<u8>>) ->
     let Ok(engine) = app.state::<Desk>().engine().await else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "Plimsoll is not open.");
     };
+    let field = |name| request.headers().get(name)?.to_str().ok();
     let path = request.uri().path();
+    // On Windows the scheme's name stood before the secret, and `.localhost` stands behind it.
+    let host = request.uri().host().unwrap_or_default();
+    let secret = host.split('.').next().unwrap_or_default();
     let asked = CanvasRequest {
         method: request.method().as_str(),
+        secret,
         path: path.strip_prefix('/').unwrap_or(path),
-        entrance: ENTRANCE,
+        base: &base(secret),
         framed_by: FRAMED_BY,
+        range: field("range"),
+        if_range: field("if-range"),
     };
     carried(engine.canvas_answer(asked).await)
 }
@@ -173,12 +198,16 @@ mod tests {
 
     #[test]
     fn only_the_scheme_of_previews_is_one_of_a_preview() {
-        assert!(is_preview(
-            &format!("{ENTRANCE}abc/index.html").parse().unwrap()
-        ));
+        let secret = "0123456789abcdef0123456789abcdef";
+        let own = format!("{}index.html", base(secret));
+        assert!(is_preview(&own.parse().unwrap()), "{own}");
         for foreign in [
-            "plimsoll-canvas://elsewhere/abc/",
-            "plimsoll-canvas://localhost.evil.test/abc/",
+            &format!("plimsoll-canvas://{secret}.evil.test/"),
+            &format!("plimsoll-canvas://{secret}0/"),
+            &format!("plimsoll://{secret}/"),
+            &format!("http://{secret}.localhost/"),
+            &format!("http://plimsoll-canvas.{secret}.evil.test/"),
+            "plimsoll-canvas://localhost/abc/",
             "plimsoll://localhost/",
             "http://plimsoll-canvas.localhost.evil.test/",
             "tauri://localhost/",

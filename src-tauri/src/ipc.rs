@@ -40,6 +40,8 @@ pub fn builder() -> Builder<Wry> {
             commands::canvas::canvas_add_asset,
             commands::canvas::canvas_open,
             commands::canvas::canvas_draft,
+            commands::canvas::canvas_drafted,
+            commands::canvas::canvas_run_scripts,
             commands::canvas::canvas_follow,
             commands::canvas::canvas_allow,
             commands::canvas::canvas_browse,

@@ -8,6 +8,7 @@ mod commands;
 mod desk;
 mod drawing;
 mod drops;
+mod gate;
 mod ipc;
 mod links;
 mod locale;
@@ -19,6 +20,7 @@ mod terminals;
 mod tray;
 mod updates;
 mod views;
+mod watch;
 mod window;
 
 use desk::Desk;
@@ -61,6 +63,7 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
         .manage(terminals::Terminals::default())
         .manage(tray::Tray::default())
         .manage(updates::Updates::default())
+        .manage(watch::Shown::default())
         .manage(log)
         .plugin(tauri_plugin_deep_link::init())
         .plugin(tauri_plugin_dialog::init())

@@ -1,6 +1,8 @@
 //! The one window: where it may go, which is nowhere; how it is closed while something runs.
 
-use crate::{activity::Activity, canvas, desk::Desk, drops, locale, tray::Tray, views::CloseAsked};
+use crate::{
+    activity::Activity, canvas, desk::Desk, drops, gate, locale, tray::Tray, views::CloseAsked,
+};
 use tauri::{
     AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent,
     plugin::{Builder, TauriPlugin},
@@ -8,6 +10,15 @@ use tauri::{
 };
 use tauri_plugin_window_state::StateFlags;
 use tauri_specta::Event;
+
+#[cfg(target_os = "linux")]
+#[path = "window/linux.rs"]
+mod page;
+#[cfg(not(target_os = "linux"))]
+#[path = "window/elsewhere.rs"]
+mod page;
+
+pub use page::end as end_page;
 
 /// The window's label, which its capability names.
 pub const MAIN: &str = "main";
@@ -18,7 +29,7 @@ const STATE_FILE: &str = "window.json";
 
 /// Opens the main window.
 pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
-    WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()))
+    let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()))
         .title("Plimsoll")
         .inner_size(1280.0, 800.0)
         .min_inner_size(1024.0, 700.0)
@@ -29,8 +40,10 @@ pub fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .devtools(cfg!(debug_assertions))
         .general_autofill_enabled(false)
+        .proxy_url(gate::open(app)?)
         .build()?;
-    Ok(())
+    page::look_nothing_up(&window)?;
+    page::come_back(&window)
 }
 
 /// Whether an address is one of our own pages. On Windows and Android Tauri serves them over http

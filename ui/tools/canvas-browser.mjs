@@ -1,10 +1,13 @@
-// A canvas in a real browser, as `plimsoll canvas serve` shows it: what a hostile page reaches, and
-// what a repaint keeps. Ends with an error on the first thing that is not as it should be.
+// A canvas in a real browser, as `plimsoll canvas serve` shows it: what a hostile page reaches, what a
+// repaint keeps, and what addresses mean. Ends with an error on the first thing that is not as it
+// should be.
 //
 //   node tools/canvas-browser.mjs PLIMSOLL
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createSocket } from 'node:dgram';
+import { createServer as createSite } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +51,25 @@ async function serve(name) {
 	throw new Error('the canvas is not served');
 }
 
+/** Listens on the loopback, for connections and for packets; answers what is heard. */
+async function listen() {
+	const heard = [];
+	const server = createServer((socket) => {
+		heard.push('somebody connected');
+		socket.on('data', (data) => heard.push(String(data).split('\r\n')[0]));
+		socket.on('error', () => socket.destroy());
+	});
+	await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+	const { port } = server.address();
+	const packets = createSocket('udp4', () => heard.push('a packet came'));
+	packets.bind(port, '127.0.0.1');
+	ends.push(() => {
+		server.close();
+		packets.close();
+	});
+	return { heard, address: `http://127.0.0.1:${port}/` };
+}
+
 async function until(what, holds) {
 	const end = Date.now() + 20_000;
 	for (;;) {
@@ -58,21 +80,44 @@ async function until(what, holds) {
 	}
 }
 
+/** The names that were looked up, by the browser's own log of its network. */
+async function lookedUp(log) {
+	const { constants, events } = JSON.parse(await readFile(log, 'utf8'));
+	const kinds = Object.entries(constants.logEventTypes)
+		.filter(([name]) => name.startsWith('HOST_RESOLVER'))
+		.map(([, kind]) => kind);
+	const asked = events.filter(({ type }) => kinds.includes(type));
+	return [...new Set(JSON.stringify(asked).match(/[a-z-]+\.leak\.test/g) ?? [])];
+}
+
+/** That the log and the listener hear what a page without walls does: else the walls prove nothing. */
+async function control(browser, foreign) {
+	const page = `<!doctype html><link rel="preconnect" href="${foreign.address}">
+		<link rel="dns-prefetch" href="//control.leak.test"><script>
+			const urls = '${foreign.address.replace('http://', 'stun:').replace(/\/$/, '')}';
+			const peer = new RTCPeerConnection({ iceServers: [{ urls }] });
+			peer.createDataChannel('data');
+			void peer.createOffer().then((offer) => peer.setLocalDescription(offer));
+		</script>`;
+	const site = createSite((_, answer) => answer.setHeader('content-type', 'text/html').end(page));
+	await new Promise((listening) => site.listen(0, '127.0.0.1', listening));
+	ends.push(() => site.close());
+	const view = await browser.newPage();
+	await view.goto(`http://127.0.0.1:${site.address().port}/`);
+	for (const what of ['somebody connected', 'a packet came'])
+		await until(`without walls: ${what}`, () => foreign.heard.includes(what));
+	await view.close();
+}
+
 /** A page of somebody's tries everything; only its own files come. */
 async function walls(browser) {
-	const asked = [];
-	const foreign = createServer((socket) => {
-		socket.once('data', (data) => {
-			asked.push(String(data).split('\r\n')[0]);
-			socket.destroy();
-		});
-		socket.on('error', () => socket.destroy());
-	});
-	await new Promise((listening) => foreign.listen(0, '127.0.0.1', listening));
-	ends.push(() => foreign.close());
-	const address = `http://127.0.0.1:${foreign.address().port}/`;
+	await control(browser, await listen());
+	const foreign = await listen();
+	const { address } = foreign;
 	const root = await project('hostile', {
-		'index.html': `<!doctype html><p>The canvas itself</p><script data-foreign="${address}" src="attack.js"></script>`,
+		'index.html': `<!doctype html><link rel="preconnect" href="${address}">
+			<link rel="preconnect" href="//parsed.leak.test"><link rel="dns-prefetch" href="//prefetched.leak.test">
+			<p>The canvas itself</p><script data-foreign="${address}" data-domain="leak.test" src="attack.js"></script>`,
 		'attack.js': await readFile(attack, 'utf8'),
 		'own.json': '{"own": true}',
 		'own.mjs': 'export const own = true;'
@@ -80,8 +125,8 @@ async function walls(browser) {
 	await writeFile(join(root, 'secret.txt'), 'SECRET');
 	await symlink('../secret.txt', join(root, '.canvas', 'link.txt'));
 	const url = await serve('hostile');
-	const context = await browser.newContext();
-	const view = await context.newPage();
+	const pages = browser.pages().length + 1;
+	const view = await browser.newPage();
 	await view.addInitScript(() => {
 		window.told = {};
 		window.addEventListener('message', ({ data }) => {
@@ -100,21 +145,22 @@ async function walls(browser) {
 		storage: 'SecurityError',
 		origin: 'null',
 		'new window': 'none',
+		'service worker': 'refused',
 		'foreign by fetch': 'refused',
 		'foreign by image': 'refused',
 		'encoded way up': 403,
 		'encoded slash': 403,
 		'link out': 403,
 		'hidden file': 403,
-		'plain way up': 'refused'
+		'plain way up': 404
 	};
 	for (const [name, outcome] of Object.entries(outcomes))
 		assert.deepEqual(told[name], outcome, name);
-	assert.deepEqual(asked, [], 'the foreign host was asked');
+	assert.deepEqual(foreign.heard, [], 'the foreign host heard something');
 	assert.equal(view.url(), url);
-	assert.equal(context.pages().length, 1);
+	assert.equal(browser.pages().length, pages);
 	assert(!JSON.stringify(told).includes('SECRET'));
-	await context.close();
+	await view.close();
 }
 
 /** A save is seen at once; scroll, fields and what a program holds stay where they can. */
@@ -132,7 +178,7 @@ async function repaints(browser) {
 		'c.json': '1'
 	});
 	const save = (path, text) => writeFile(join(root, '.canvas', path), text);
-	const view = await (await browser.newContext()).newPage();
+	const view = await browser.newPage();
 	const problems = [];
 	view.on('pageerror', (error) => problems.push(String(error)));
 	await view.goto(await serve('shop'));
@@ -195,15 +241,92 @@ async function repaints(browser) {
 	assert.deepEqual(problems, []);
 }
 
-try {
-	const browser = await chromium.launch({
-		executablePath: '/usr/bin/chromium',
-		args: ['--no-sandbox']
+/** Addresses mean what they mean on the published site, and a film can be begun in its middle. */
+async function addresses(browser) {
+	const root = await project('site', {
+		'index.html': `<!doctype html><title>Site</title><link rel="stylesheet" href="/assets/a.css">
+			<h1>Here</h1><a href="/about/">About</a><audio src="/assets/sound.wav" preload="auto"></audio>`
 	});
-	ends.push(() => browser.close());
+	await mkdir(join(root, '.canvas/assets'));
+	await mkdir(join(root, '.canvas/about'));
+	await writeFile(join(root, '.canvas/assets/a.css'), 'h1 { color: rgb(1, 2, 3) }');
+	await writeFile(join(root, '.canvas/about/index.html'), '<!doctype html><h1>About</h1>');
+	await writeFile(join(root, '.canvas/assets/sound.wav'), silence(600));
+	const view = await browser.newPage();
+	const parts = [];
+	view.on('response', (answer) => {
+		if (answer.url().endsWith('.wav')) parts.push(answer.headers()['content-range'] ?? 'whole');
+	});
+	const url = await serve('site');
+	await view.goto(url);
+	const shown = () => view.frames().at(-1);
+	const color = () => shown().evaluate(() => getComputedStyle(document.querySelector('h1')).color);
+	await until('the style is there', async () => (await color().catch(() => '')) === 'rgb(1, 2, 3)');
+	await shown().evaluate(
+		() =>
+			new Promise((done, failed) => {
+				const sound = document.querySelector('audio');
+				sound.addEventListener('error', () => failed(new Error(sound.error.message)));
+				sound.addEventListener('seeked', done);
+				sound.currentTime = 590;
+			})
+	);
+	const from = (part) => Number(/^bytes (\d+)-/.exec(part)?.[1] ?? 0);
+	assert(
+		parts.some((part) => from(part) > 1_000_000),
+		`only ${parts.join(', ')}`
+	);
+	await shown().evaluate(() => document.querySelector('a').click());
+	await until('the other page is there', async () => {
+		const heading = shown().evaluate(() => document.querySelector('h1')?.textContent);
+		return (await heading.catch(() => '')) === 'About';
+	});
+	// By itself a page could go anywhere.
+	const [, host, secret] = /^http:\/\/127\.0\.0\.1(:\d+)\/view\/(\w+)\/$/.exec(url);
+	const alone = await view.goto(`http://${secret}.localhost${host}/`);
+	assert.equal(alone.status(), 403);
+	await view.close();
+}
+
+/** A sound of so many seconds in which nothing is heard (RIFF, 8 bits at 8 kHz). */
+function silence(seconds) {
+	const bytes = Buffer.alloc(44 + seconds * 8_000, 128);
+	bytes.write('RIFF', 0);
+	bytes.writeUInt32LE(bytes.length - 8, 4);
+	bytes.write('WAVEfmt ', 8);
+	bytes.writeUInt32LE(16, 16);
+	[1, 1].forEach((number, place) => bytes.writeUInt16LE(number, 20 + 2 * place));
+	bytes.writeUInt32LE(8_000, 24);
+	bytes.writeUInt32LE(8_000, 28);
+	[1, 8].forEach((number, place) => bytes.writeUInt16LE(number, 32 + 2 * place));
+	bytes.write('data', 36);
+	bytes.writeUInt32LE(bytes.length - 44, 40);
+	return bytes;
+}
+
+const log = join(folder, 'network.json');
+// As a person has it: a profile that is not kept apart, and that connects ahead of a request.
+const browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
+	executablePath: '/usr/bin/chromium',
+	args: ['--no-sandbox', `--log-net-log=${log}`],
+	ignoreDefaultArgs: ['--disable-background-networking']
+});
+let closed = false;
+ends.push(() => closed || browser.close());
+try {
 	await walls(browser);
 	await repaints(browser);
-	console.log('the walls hold, and a repaint keeps what it can');
+	await addresses(browser);
+	await browser.close();
+	closed = true;
+	const names = await lookedUp(log);
+	assert(names.includes('control.leak.test'), 'the log hears nothing');
+	assert.deepEqual(
+		names.filter((name) => !name.startsWith('control')),
+		[],
+		'names were looked up'
+	);
+	console.log('the walls hold, addresses lead where they should, and a repaint keeps what it can');
 } finally {
 	for (const end of ends.reverse()) await end();
 }

@@ -65,12 +65,8 @@ impl World {
     }
 
     async fn get(&self, door: &CanvasDoor, path: &str) -> CanvasAnswer {
-        let asked = CanvasRequest {
-            method: "GET",
-            path: &format!("{}/{path}", door.secret()),
-            entrance: "scheme://localhost/",
-            framed_by: "tauri://localhost",
-        };
+        let base = format!("scheme://{}/", door.secret());
+        let asked = request(door.secret(), path, &base);
         self.engine.canvas_answer(asked).await
     }
 
@@ -78,6 +74,18 @@ impl World {
         let answer = self.get(door, path).await;
         assert_eq!(answer.status, 200, "{path}");
         String::from_utf8(answer.body).unwrap()
+    }
+}
+
+fn request<'a>(secret: &'a str, path: &'a str, base: &'a str) -> CanvasRequest<'a> {
+    CanvasRequest {
+        method: "GET",
+        secret,
+        path,
+        base,
+        framed_by: "tauri://localhost",
+        range: None,
+        if_range: None,
     }
 }
 
@@ -114,7 +122,7 @@ async fn every_answer_carries_the_walls() {
     world.write(".env", "SECRET=1");
     let door = world.door("main", ColorScheme::System).await;
     let page = world.get(&door, "").await;
-    let client = format!("scheme://localhost/{}/.plimsoll/client.js", door.secret());
+    let client = format!("scheme://{}/.plimsoll/client.js", door.secret());
     assert_eq!(
         String::from_utf8(page.body).unwrap(),
         format!("<!doctype html><script src=\"{client}\"></script><p>hello")
@@ -153,9 +161,7 @@ async fn every_answer_carries_the_walls() {
     }
     let post = CanvasRequest {
         method: "POST",
-        path: &format!("{}/", door.secret()),
-        entrance: "scheme://localhost/",
-        framed_by: "tauri://localhost",
+        ..request(door.secret(), "", "scheme://own/")
     };
     assert_eq!(world.engine.canvas_answer(post).await.status, 405);
 }
@@ -168,22 +174,97 @@ async fn nobody_comes_in_without_the_secret_or_after_the_door_is_closed() {
     assert_eq!(world.get(&door, "").await.status, 200);
     let other = world.door("main", ColorScheme::System).await;
     assert_ne!(door.secret(), other.secret());
-    for path in ["", "/", "main/", "00000000000000000000000000000000/"] {
-        let asked = CanvasRequest {
-            method: "GET",
-            path,
-            entrance: "scheme://localhost/",
-            framed_by: "tauri://localhost",
-        };
-        assert_eq!(
-            world.engine.canvas_answer(asked).await.status,
-            404,
-            "{path}"
-        );
+    for secret in ["", "main", "00000000000000000000000000000000"] {
+        let asked = request(secret, "", "scheme://own/");
+        let answer = world.engine.canvas_answer(asked).await;
+        assert_eq!(answer.status, 404, "{secret}");
     }
     world.engine.close_canvas(&door);
     assert_eq!(world.get(&door, "").await.status, 404);
     assert_eq!(world.get(&other, "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_given_where_one_is_asked_for() {
+    let world = World::new().await;
+    world.write(".canvas/assets/film.mp4", "0123456789");
+    let door = world.door("main", ColorScheme::System).await;
+    let asked = async |method, range, if_range| {
+        let request = CanvasRequest {
+            method,
+            range,
+            if_range,
+            ..request(door.secret(), "assets/film.mp4", "scheme://own/")
+        };
+        let answer = world.engine.canvas_answer(request).await;
+        let told = answer.header("content-range").map(str::to_owned);
+        assert_eq!(answer.header("accept-ranges"), Some("bytes"));
+        (answer.status, told, String::from_utf8(answer.body).unwrap())
+    };
+    let part = |told: &str, body: &str| (206, Some(told.to_owned()), body.to_owned());
+    let whole = (200, None, "0123456789".to_owned());
+    let middle = Some("bytes=2-4");
+    assert_eq!(
+        asked("GET", middle, None).await,
+        part("bytes 2-4/10", "234")
+    );
+    assert_eq!(
+        asked("GET", Some("bytes=-2"), None).await,
+        part("bytes 8-9/10", "89")
+    );
+    assert_eq!(asked("GET", None, None).await, whole);
+    assert_eq!(asked("GET", middle, Some("\"a state\"")).await, whole);
+    let head = asked("HEAD", middle, None).await;
+    assert_eq!(head, (200, None, String::new()));
+    let behind = asked("GET", Some("bytes=10-"), None).await;
+    assert_eq!(behind, (416, Some("bytes */10".to_owned()), String::new()));
+}
+
+#[tokio::test]
+async fn scripts_that_are_off_are_refused_until_they_are_run_again() {
+    let world = World::new().await;
+    let engine = &world.engine;
+    world.write(
+        ".canvas/index.html",
+        "<!doctype html><script>for (;;) {}</script>",
+    );
+    let door = world.door("main", ColorScheme::System).await;
+    let state = async || {
+        let answer = world.get(&door, "").await;
+        let policy = answer.header("content-security-policy").unwrap().to_owned();
+        let page = String::from_utf8(answer.body).unwrap();
+        let listed = engine.canvases(world.project).await.unwrap();
+        (
+            policy.contains("script-src scheme:")
+                && policy.contains("'unsafe-inline' 'unsafe-eval'"),
+            page.contains("data-scripts=\"off\""),
+            listed[0].scripts_off,
+        )
+    };
+    assert_eq!(state().await, (true, false, false));
+    engine.set_canvas_scripts(world.project, &main(), false);
+    assert_eq!(state().await, (false, true, true));
+    let other = CanvasName::parse("other").unwrap();
+    assert!(!engine.canvas_scripts_are_off(world.project, &other));
+    engine.set_canvas_scripts(world.project, &main(), true);
+    assert_eq!(state().await, (true, false, false));
+}
+
+#[tokio::test]
+async fn a_host_is_reached_while_a_preview_of_who_may_is_open() {
+    let world = World::new().await;
+    let engine = &world.engine;
+    let hosts = ["fonts.example.com".to_owned()];
+    let main = main();
+    let allowed = engine.set_canvas_hosts(world.project, &main, &hosts);
+    allowed.await.unwrap();
+    assert!(!engine.canvas_may_reach("fonts.example.com", 443).await);
+    let door = world.door("main", ColorScheme::System).await;
+    assert!(engine.canvas_may_reach("fonts.example.com", 443).await);
+    assert!(!engine.canvas_may_reach("fonts.example.com", 80).await);
+    assert!(!engine.canvas_may_reach("example.com", 443).await);
+    engine.close_canvas(&door);
+    assert!(!engine.canvas_may_reach("fonts.example.com", 443).await);
 }
 
 #[tokio::test]
@@ -231,7 +312,7 @@ async fn hosts_are_allowed_by_a_person_and_never_by_the_folder() {
         .await
         .unwrap();
     let opened = policy().await;
-    assert!(opened.contains("font-src scheme://localhost/"), "{opened}");
+    assert!(opened.contains("font-src scheme://"), "{opened}");
     assert!(opened.contains("https://fonts.example.com"), "{opened}");
     for bad in ["*", "example.com; script-src *", "'self'"] {
         let hosts = [bad.to_owned()];
@@ -379,6 +460,21 @@ async fn only_who_asks_for_this_host_by_its_secret_address_is_answered() {
     let served = served(&world).await;
     assert!(served.host.starts_with("127.0.0.1:"));
     let page = format!("/page/{}/", served.secret);
+    let port = served.host.split_once(':').unwrap().1;
+    let own = format!("{}.localhost:{port}", served.secret);
+    let (status, answer) = served.get("/", &own).await;
+    assert_eq!(status, 200);
+    assert!(answer.contains("the page"));
+    assert!(answer.contains(&format!("src=\"http://{own}/.plimsoll/client.js\"")));
+    for (path, host) in [("/", &own), (&page, &served.host)] {
+        let (status, answer) = served
+            .raw(&format!(
+                "GET {path} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Dest: document\r\nConnection: close\r\n\r\n"
+            ))
+            .await;
+        assert_eq!(status, 403, "{path} fills a browser");
+        assert!(!answer.contains("the page"), "{path}");
+    }
     let view = format!("/view/{}/", served.secret);
     let (status, answer) = served.get(&page, &served.host).await;
     assert_eq!(status, 200);
@@ -387,9 +483,11 @@ async fn only_who_asks_for_this_host_by_its_secret_address_is_answered() {
     let (status, answer) = served.get(&view, &served.host).await;
     assert_eq!(status, 200);
     assert!(answer.contains("frame-ancestors 'none'"));
-    let port = served.host.split_once(':').unwrap().1;
     for host in [
         "evil.test".to_owned(),
+        format!("{}.localhost", served.secret),
+        format!("{}.evil.test:{port}", served.secret),
+        format!("00000000000000000000000000000000.localhost:{port}"),
         format!("evil.test:{port}"),
         format!("localhost:{port}"),
         "127.0.0.1".to_owned(),
@@ -447,11 +545,11 @@ async fn a_save_is_pushed_to_the_view_and_nothing_after_the_server_ended() {
     world.write(".canvas/index.html", "one");
     let served = served(&world).await;
     let mut stream = TcpStream::connect(&served.host).await.unwrap();
-    let request = format!(
+    let following = format!(
         "GET /changes/{} HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\n\r\n",
         served.secret, served.host
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(following.as_bytes()).await.unwrap();
     let mut buffer = [0; 4_096];
     let mut heard = String::new();
     while !heard.contains("text/event-stream") {
@@ -476,12 +574,8 @@ async fn a_save_is_pushed_to_the_view_and_nothing_after_the_server_ended() {
         while stream.read(&mut buffer).await.unwrap_or(0) > 0 {}
     });
     ended.await.unwrap();
-    let asked = CanvasRequest {
-        method: "GET",
-        path: &format!("{secret}/"),
-        entrance: &format!("http://{host}/page/"),
-        framed_by: "'none'",
-    };
+    let base = format!("http://{host}/page/{secret}/");
+    let asked = request(&secret, "", &base);
     assert_eq!(world.engine.canvas_answer(asked).await.status, 404);
 }
 

@@ -314,14 +314,22 @@ impl AllowedHost {
         Ok(Self { host, port, local })
     }
 
+    /// Whether a connection to this port of this host is one to it.
+    pub fn is(&self, host: &str, port: u16) -> bool {
+        let usual = if self.local { 80 } else { 443 };
+        host.eq_ignore_ascii_case(&self.host) && port == self.port.unwrap_or(usual)
+    }
+
+    /// Where it is reached by requests: its scheme, name and port.
+    pub fn origin(&self) -> String {
+        let scheme = if self.local { "http" } else { "https" };
+        format!("{scheme}://{self}")
+    }
+
     /// As a policy names it (CSP3 §2.3.1): for requests and for WebSockets.
     pub fn sources(&self) -> String {
-        let (http, ws) = if self.local {
-            ("http", "ws")
-        } else {
-            ("https", "wss")
-        };
-        format!("{http}://{self} {ws}://{self}")
+        let ws = if self.local { "ws" } else { "wss" };
+        format!("{} {ws}://{self}", self.origin())
     }
 }
 
@@ -416,6 +424,25 @@ mod tests {
         assert_eq!(landing.folder(), [".canvases", "landing"]);
         for bad in ["..", "a/b", "", "A", ".git"] {
             assert!(CanvasName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_to_an_allowed_host_by_its_name_and_port() {
+        for (allowed, host, port, is) in [
+            ("fonts.example.com", "Fonts.example.com", 443, true),
+            ("fonts.example.com", "fonts.example.com", 80, false),
+            ("fonts.example.com", "evil.fonts.example.com", 443, false),
+            ("fonts.example.com:8443", "fonts.example.com", 8443, true),
+            ("fonts.example.com:8443", "fonts.example.com", 443, false),
+            ("localhost:3000", "localhost", 3000, true),
+            ("localhost:3000", "localhost", 3001, false),
+            ("localhost", "localhost", 80, true),
+            ("127.0.0.1:3000", "127.0.0.1", 3000, true),
+            ("127.0.0.1:3000", "localhost", 3000, false),
+        ] {
+            let allowed = AllowedHost::parse(allowed).unwrap();
+            assert_eq!(allowed.is(host, port), is, "{allowed}: {host}:{port}");
         }
     }
 

@@ -8,10 +8,11 @@ use crate::{
         CanvasFileView, CanvasNewsView, CanvasView, ColorSchemeView, CommandError, ProjectId,
         ReceiptView,
     },
+    watch,
 };
 use futures::StreamExt;
 use plimsoll_domain::canvas::CanvasName;
-use tauri::{State, ipc::Channel};
+use tauri::{AppHandle, State, ipc::Channel};
 
 /// The canvases of a project, the main one first.
 #[tauri::command]
@@ -98,10 +99,41 @@ pub async fn canvas_draft(
     Ok(engine.draft_canvas(project_id.into(), &canvas, &path, text)?)
 }
 
-/// Tells which files of a canvas change, until it is stopped by the number that it answers.
+/// What previews show of a file before it is saved; null when it is what is on disk.
+#[tauri::command]
+#[specta::specta]
+pub async fn canvas_drafted(
+    desk: State<'_, Desk>,
+    project_id: ProjectId,
+    canvas: String,
+    path: String,
+) -> Result<Option<String>, CommandError> {
+    let canvas = CanvasName::parse(&canvas)?;
+    let engine = desk.engine().await?;
+    Ok(engine.drafted_canvas(project_id.into(), &canvas, &path)?)
+}
+
+/// Leaves a canvas's own scripts out of what is loaded next, or runs them again.
+#[tauri::command]
+#[specta::specta]
+pub async fn canvas_run_scripts(
+    desk: State<'_, Desk>,
+    project_id: ProjectId,
+    canvas: String,
+    run: bool,
+) -> Result<(), CommandError> {
+    let canvas = CanvasName::parse(&canvas)?;
+    let engine = desk.engine().await?;
+    engine.set_canvas_scripts(project_id.into(), &canvas, run);
+    Ok(())
+}
+
+/// Tells which files of a canvas change, until it is stopped by the number that it answers. While it
+/// does, the canvas is shown.
 #[tauri::command]
 #[specta::specta]
 pub async fn canvas_follow(
+    app: AppHandle,
     desk: State<'_, Desk>,
     streams: State<'_, Streams>,
     project_id: ProjectId,
@@ -111,11 +143,18 @@ pub async fn canvas_follow(
     let canvas = CanvasName::parse(&canvas)?;
     let engine = desk.engine().await?;
     let mut changes = engine.canvas_changes(project_id.into(), &canvas).await?;
+    let watching = watch::watch(app, project_id.into(), canvas);
     Ok(streams.start(async move {
-        while let Some(paths) = changes.next().await {
-            if channel.send(CanvasNewsView { paths }).is_err() {
-                return;
+        let following = async move {
+            while let Some(paths) = changes.next().await {
+                if channel.send(CanvasNewsView { paths }).is_err() {
+                    return;
+                }
             }
+        };
+        tokio::select! {
+            () = following => {}
+            () = watching => {}
         }
     }))
 }

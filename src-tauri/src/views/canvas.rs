@@ -29,6 +29,8 @@ pub struct CanvasView {
     pub has_page: bool,
     /// Hosts that it may reach.
     pub hosts: Vec<String>,
+    /// Whether its own scripts are off, as one of them did not come to an end.
+    pub scripts_off: bool,
 }
 
 impl From<CanvasOverview> for CanvasView {
@@ -38,6 +40,7 @@ impl From<CanvasOverview> for CanvasView {
             folder: canvas.name.folder().join("/"),
             has_page: canvas.has_page,
             hosts: canvas.hosts.iter().map(ToString::to_string).collect(),
+            scripts_off: canvas.scripts_off,
         }
     }
 }

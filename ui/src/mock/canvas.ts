@@ -3,13 +3,25 @@ import type { CanvasFileView, CanvasView } from '$ipc';
 import { answer, asked, fail, never, state } from './answer';
 
 const canvases: CanvasView[] = [
-	{ name: 'main', folder: '.canvas', has_page: true, hosts: ['fonts.example.com'] },
-	{ name: 'landing', folder: '.canvases/landing', has_page: true, hosts: [] }
+	{
+		name: 'main',
+		folder: '.canvas',
+		has_page: true,
+		hosts: ['fonts.example.com'],
+		scripts_off: false
+	},
+	{
+		name: 'landing',
+		folder: '.canvases/landing',
+		has_page: true,
+		hosts: [],
+		scripts_off: true
+	}
 ];
 answer('canvas_list', () => {
 	if (state() === 'loading') return never();
 	if (asked('canvas') === 'none')
-		return [{ name: 'main', folder: '.canvas', has_page: false, hosts: [] }];
+		return [{ name: 'main', folder: '.canvas', has_page: false, hosts: [], scripts_off: false }];
 	if (asked('canvas') === 'homeless')
 		return fail({
 			code: 'project_has_no_folder',
@@ -38,6 +50,8 @@ answer('canvas_files', () => files);
 answer('canvas_create', () => null);
 answer('canvas_add_asset', ({ name }) => `assets/${String(name)}`);
 answer('canvas_draft', () => null);
+answer('canvas_drafted', () => null);
+answer('canvas_run_scripts', () => null);
 answer('canvas_allow', () =>
 	fail({
 		code: 'invalid_canvas_host',

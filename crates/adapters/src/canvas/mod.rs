@@ -7,8 +7,10 @@ mod beneath;
 #[path = "by_path.rs"]
 mod beneath;
 mod files;
+mod gate;
 mod serve;
 mod watch;
 
 pub use files::CanvasFolders;
+pub use gate::CanvasGate;
 pub use serve::{CanvasServer, serve_canvas};

@@ -1,11 +1,15 @@
 //! A canvas for a real browser: on this machine's loopback only, at an address that nobody can
 //! guess, and to nobody who asks for another host.
+//!
+//! The page itself has a host of its own, `SECRET.localhost` (RFC 6761 §6.3), so that an address
+//! that begins with a slash means there what it means on the published site. For browsers that do
+//! not know such names it is below `/page/SECRET/` as well.
 
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts},
     response::{
         IntoResponse,
         sse::{Event, KeepAlive, Sse},
@@ -56,8 +60,10 @@ struct Room {
     project: ProjectId,
     canvas: CanvasName,
     door: CanvasDoor,
-    /// `127.0.0.1:PORT`: what a browser that means us asks for.
+    /// `127.0.0.1:PORT`: the view around the canvas.
     host: String,
+    /// `SECRET.localhost:PORT`: the canvas itself.
+    own_host: String,
     stop: CancellationToken,
 }
 
@@ -81,10 +87,12 @@ pub async fn serve_canvas(
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).await.map_err(taken)?;
-    let host = listener.local_addr().map_err(taken)?.to_string();
+    let address = listener.local_addr().map_err(taken)?;
+    let host = address.to_string();
     let door = engine
         .open_canvas(project, canvas, ColorScheme::System)
         .await?;
+    let own_host = format!("{}.localhost:{}", door.secret(), address.port());
     let stop = CancellationToken::new();
     let server = CanvasServer {
         url: format!("http://{host}/view/{}/", door.secret()),
@@ -98,6 +106,7 @@ pub async fn serve_canvas(
         canvas: canvas.clone(),
         door,
         host,
+        own_host,
         stop: stop.clone(),
     });
     let router = Router::new().fallback(answer).with_state(room);
@@ -111,53 +120,80 @@ pub async fn serve_canvas(
 }
 
 async fn answer(State(room): State<Arc<Room>>, request: Request) -> Response<Body> {
-    if !room.is_asked_for(&request) {
-        return plain(
+    let (request, _) = request.into_parts();
+    let path = request.uri.path();
+    let rest = path.strip_prefix('/').unwrap_or(path);
+    match room.asked_for(&request) {
+        None => plain(
             StatusCode::FORBIDDEN,
             "This is not the host that was asked for.",
-        );
-    }
-    let path = request.uri().path();
-    let rest = path.strip_prefix('/').unwrap_or(path);
-    match rest.split_once('/') {
-        Some(("page", behind)) => {
-            let entrance = format!("http://{}/page/", room.host);
-            let origin = format!("http://{}", room.host);
-            let asked = CanvasRequest {
-                method: request.method().as_str(),
-                path: behind,
-                entrance: &entrance,
-                framed_by: &origin,
-            };
-            carried(room.engine.canvas_answer(asked).await)
+        ),
+        Some(Host::Canvas) => {
+            let base = format!("http://{}/", room.own_host);
+            room.page(&request, room.door.secret(), rest, &base).await
         }
-        Some(("view", behind)) if request.method() == "GET" => room.view(behind),
-        Some(("changes", secret)) if request.method() == "GET" => {
-            room.changes(secret, request.headers()).await
-        }
-        _ => plain(StatusCode::NOT_FOUND, "There is nothing at this address."),
+        Some(Host::View) => match rest.split_once('/') {
+            Some(("page", behind)) => match behind.split_once('/') {
+                Some((secret, rest)) => {
+                    let base = format!("http://{}/page/{secret}/", room.host);
+                    room.page(&request, secret, rest, &base).await
+                }
+                None => plain(StatusCode::NOT_FOUND, "There is no canvas at this address."),
+            },
+            Some(("view", behind)) if request.method == "GET" => room.view(behind),
+            Some(("changes", secret)) if request.method == "GET" => {
+                room.changes(secret, &request.headers).await
+            }
+            _ => plain(StatusCode::NOT_FOUND, "There is nothing at this address."),
+        },
     }
+}
+
+/// Which of our two hosts is asked for.
+enum Host {
+    View,
+    Canvas,
 }
 
 impl Room {
     /// Another host's name that leads here is somebody's attempt to have a browser read for them
     /// (DNS rebinding).
-    fn is_asked_for(&self, request: &Request) -> bool {
-        let mut hosts = request.headers().get_all(header::HOST).iter();
-        let named = hosts
-            .next()
-            .is_some_and(|host| host.as_bytes() == self.host.as_bytes());
-        let authority = request.uri().authority();
-        named && hosts.next().is_none() && authority.is_none_or(|named| named.as_str() == self.host)
+    fn asked_for(&self, request: &Parts) -> Option<Host> {
+        let mut hosts = request.headers.get_all(header::HOST).iter();
+        let named = hosts.next()?.to_str().ok()?;
+        let authority = request.uri.authority();
+        if hosts.next().is_some() || authority.is_some_and(|other| other.as_str() != named) {
+            return None;
+        }
+        if named == self.host {
+            Some(Host::View)
+        } else {
+            same(named, &self.own_host).then_some(Host::Canvas)
+        }
+    }
+
+    /// A part of the canvas itself.
+    async fn page(&self, request: &Parts, secret: &str, path: &str, base: &str) -> Response<Body> {
+        // By itself it could go wherever it wants, and take along what it knows.
+        if field(request, "sec-fetch-dest") == Some("document") {
+            let why = "A canvas is shown within its view only.";
+            return plain(StatusCode::FORBIDDEN, why);
+        }
+        let origin = format!("http://{}", self.host);
+        let asked = CanvasRequest {
+            method: request.method.as_str(),
+            secret,
+            path,
+            base,
+            framed_by: &origin,
+            range: field(request, "range"),
+            if_range: field(request, "if-range"),
+        };
+        carried(self.engine.canvas_answer(asked).await)
     }
 
     fn is_let_in(&self, secret: &str) -> bool {
-        let own = self.door.secret();
-        let differ = own
-            .bytes()
-            .zip(secret.bytes())
-            .fold(0, |differ, (a, b)| differ | (a ^ b));
-        own.len() == secret.len() && differ == 0
+        same(self.door.secret(), secret)
     }
 
     /// The page around the canvas: it holds the frame and hears what has changed, so that the canvas
@@ -172,7 +208,8 @@ impl Room {
         let (kind, text) = match file {
             "" => (
                 "text/html; charset=utf-8",
-                VIEW.replace("{{ page }}", &format!("/page/{secret}/"))
+                VIEW.replace("{{ own }}", &format!("http://{}/", self.own_host))
+                    .replace("{{ page }}", &format!("/page/{secret}/"))
                     .replace("{{ changes }}", &format!("/changes/{secret}")),
             ),
             "view.js" => ("text/javascript; charset=utf-8", VIEW_SCRIPT.to_owned()),
@@ -180,10 +217,11 @@ impl Room {
             _ => return plain(StatusCode::NOT_FOUND, "There is nothing at this address."),
         };
         let origin = format!("http://{}", self.host);
+        let own = &self.own_host;
         let policy = format!(
             "default-src 'none'; script-src {origin}/view/{secret}/; style-src \
-             {origin}/view/{secret}/; frame-src {origin}/page/{secret}/; connect-src \
-             {origin}/changes/{secret}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+             {origin}/view/{secret}/; frame-src http://{own}/ {origin}/page/{secret}/; connect-src \
+             http://{own}/ {origin}/changes/{secret}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );
         let mut answer = text.into_response();
         let headers = answer.headers_mut();
@@ -218,6 +256,19 @@ impl Room {
         set(answer.headers_mut(), header::CACHE_CONTROL, "no-store");
         answer
     }
+}
+
+/// Whether two texts are the same, in a time that depends on their lengths only.
+fn same(one: &str, other: &str) -> bool {
+    let differ = one
+        .bytes()
+        .zip(other.bytes())
+        .fold(0, |differ, (a, b)| differ | (a ^ b));
+    one.len() == other.len() && differ == 0
+}
+
+fn field<'a>(request: &'a Parts, name: &str) -> Option<&'a str> {
+    request.headers.get(name)?.to_str().ok()
 }
 
 fn carried(answer: CanvasAnswer) -> Response<Body> {

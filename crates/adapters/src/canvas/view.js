@@ -16,15 +16,22 @@ addEventListener('message', ({ source, data }) => {
 const send = (message) =>
 	frame.contentWindow.postMessage({ plimsoll: 'canvas', version: 1, ...message }, '*');
 
+const changed = (paths) => send({ kind: 'changed', paths });
+
 const changes = new EventSource(frame.dataset.changes);
 let interrupted = false;
-changes.addEventListener('message', ({ data }) => {
-	send({ kind: 'changed', paths: JSON.parse(data) });
-});
+changes.addEventListener('message', ({ data }) => changed(JSON.parse(data)));
 changes.addEventListener('error', () => (interrupted = true));
 changes.addEventListener('open', () => {
 	// What happened in between is not known.
-	if (interrupted) send({ kind: 'changed', paths: [] });
+	if (interrupted) changed([]);
 	interrupted = false;
 });
-frame.src = frame.dataset.page;
+
+// Not every browser knows where names below “localhost” lead.
+const { own, page } = frame.dataset;
+const asked = fetch(`${own}.plimsoll/client.js`, { method: 'HEAD', mode: 'no-cors' });
+frame.src = await asked.then(
+	() => own,
+	() => page
+);

@@ -1,6 +1,10 @@
 //! One answer to one request for a part of a canvas, whoever carries it.
 
-use super::{page, preview::Behind};
+use super::{
+    page::{self, Look, Walls},
+    preview::{Behind, Scripts},
+    range::{self, Wanted},
+};
 use crate::{Engine, Result};
 use plimsoll_domain::canvas::{AllowedHost, CanvasPath, ColorScheme};
 
@@ -9,20 +13,25 @@ pub const LARGEST_CANVAS_FILE: u64 = 64 << 20;
 /// Our part of a preview: it repaints the page and tells what goes wrong in it.
 const CLIENT: &str = include_str!("client.js");
 /// Where that part is, in every canvas. No file of one can have this name.
-const CLIENT_PATH: &str = ".plimsoll/client.js";
+pub(super) const CLIENT_PATH: &str = ".plimsoll/client.js";
 
 /// What a preview asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct CanvasRequest<'a> {
     /// The method.
     pub method: &'a str,
-    /// What stands behind the entrance: the door's secret, a slash and the path in the canvas,
-    /// percent-encoded as it came.
+    /// The secret of the door that it came through.
+    pub secret: &'a str,
+    /// The path in the canvas, percent-encoded as it came.
     pub path: &'a str,
-    /// What stands in the address before the secret, with a slash at its end.
-    pub entrance: &'a str,
+    /// What stands in the address before that path, with a slash at its end.
+    pub base: &'a str,
     /// The origins that may show a preview in a frame.
     pub framed_by: &'a str,
+    /// The field `Range`.
+    pub range: Option<&'a str>,
+    /// The field `If-Range`.
+    pub if_range: Option<&'a str>,
 }
 
 /// What it gets.
@@ -43,18 +52,20 @@ impl CanvasAnswer {
         found.map(|(_, value)| value.as_str())
     }
 
-    fn new(status: u16, content_type: &str, policy: String, body: Vec<u8>) -> Self {
+    fn new(status: u16, content_type: &str, walls: Walls, body: Vec<u8>) -> Self {
         let headers = vec![
             ("content-type", content_type.to_owned()),
-            ("content-security-policy", policy),
+            ("content-security-policy", walls.policy),
             ("x-content-type-options", "nosniff".to_owned()),
             ("cache-control", "no-store".to_owned()),
             ("referrer-policy", "no-referrer".to_owned()),
             ("cross-origin-opener-policy", "same-origin".to_owned()),
             ("x-dns-prefetch-control", "off".to_owned()),
+            ("connection-allowlist", walls.connections),
             (
                 "permissions-policy",
-                "camera=(), display-capture=(), geolocation=(), microphone=(), usb=()".to_owned(),
+                "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+                    .to_owned(),
             ),
             // A sandboxed page is of no origin, so it needs to be told that it may read its own
             // modules, fonts and data.
@@ -65,6 +76,31 @@ impl CanvasAnswer {
             headers,
             body,
         }
+    }
+
+    /// Gives only the bytes that are wanted (RFC 9110 §14). No state of a file is ever named, so a
+    /// part that is wanted only of one (`If-Range`) is given whole; and only `GET` knows parts.
+    fn cut(mut self, request: &CanvasRequest<'_>) -> Self {
+        self.headers.push(("accept-ranges", "bytes".to_owned()));
+        let length = self.body.len();
+        let asked = request.range.filter(|_| request.if_range.is_none());
+        let told = match range::wanted(asked.filter(|_| request.method == "GET"), length) {
+            Wanted::Whole => return self,
+            Wanted::Nothing => {
+                self.status = 416;
+                self.body.clear();
+                format!("bytes */{length}")
+            }
+            Wanted::Part(part) => {
+                self.status = 206;
+                let told = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+                self.body.truncate(part.end);
+                self.body.drain(..part.start);
+                told
+            }
+        };
+        self.headers.push(("content-range", told));
+        self
     }
 }
 
@@ -84,26 +120,28 @@ impl Engine {
     /// Answers a request for a part of a canvas. Every answer carries the walls of the preview, one
     /// that refuses, too.
     pub async fn canvas_answer(&self, request: CanvasRequest<'_>) -> CanvasAnswer {
-        let (secret, path) = request.path.split_once('/').unwrap_or((request.path, ".."));
-        let Some(behind) = self.world.canvas.behind(secret) else {
+        let Some(behind) = self.world.canvas.behind(request.secret) else {
             let why = "There is no canvas at this address.".to_owned();
-            let policy = page::policy("'none'", request.framed_by, &[]);
-            return CanvasAnswer::new(404, PLAIN, policy, why.into_bytes());
+            let walls = page::walls("'none'", request.framed_by, &[], Scripts::Off);
+            return CanvasAnswer::new(404, PLAIN, walls, why.into_bytes());
         };
-        let base = format!("{}{secret}/", request.entrance);
         let found = match request.method {
-            "GET" | "HEAD" => self.canvas_part(&behind, path, &base).await,
+            "GET" | "HEAD" => self.canvas_part(&behind, request.path, request.base).await,
             _ => Err(Missing {
                 status: 405,
                 why: "A canvas is only read.".to_owned(),
             }),
         };
         let hosts = self.hosts_of(&behind).await.unwrap_or_default();
-        let policy = page::policy(&base, request.framed_by, &hosts);
+        let scripts = self.world.canvas.scripts(behind.project, &behind.canvas);
+        let walls = page::walls(request.base, request.framed_by, &hosts, scripts);
         let mut answer = match found {
-            Ok(found) => CanvasAnswer::new(200, &found.content_type, policy, found.body),
+            Ok(found) => {
+                let answer = CanvasAnswer::new(200, &found.content_type, walls, found.body);
+                answer.cut(&request)
+            }
             Err(missing) => {
-                CanvasAnswer::new(missing.status, PLAIN, policy, missing.why.into_bytes())
+                CanvasAnswer::new(missing.status, PLAIN, walls, missing.why.into_bytes())
             }
         };
         if request.method == "HEAD" {
@@ -134,7 +172,11 @@ impl Engine {
             why: format!("This is refused: {refused}."),
         })?;
         let content = self.canvas_content(behind, &path).await?;
-        Ok(shown(&path, content, base, behind.scheme))
+        let look = Look {
+            scheme: behind.scheme,
+            scripts: self.world.canvas.scripts(behind.project, &behind.canvas),
+        };
+        Ok(shown(&path, content, base, look))
     }
 
     async fn canvas_content(
@@ -142,7 +184,11 @@ impl Engine {
         behind: &Behind,
         path: &CanvasPath,
     ) -> std::result::Result<Vec<u8>, Missing> {
-        if let Some(text) = self.world.canvas.drafted(behind, path) {
+        if let Some(text) = self
+            .world
+            .canvas
+            .drafted(behind.project, &behind.canvas, path)
+        {
             return Ok(text.as_bytes().to_vec());
         }
         let root = self.need_folder(behind.project).await;
@@ -173,12 +219,14 @@ impl Engine {
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// A file as the preview gets it.
-fn shown(path: &CanvasPath, content: Vec<u8>, base: &str, scheme: ColorScheme) -> Found {
+fn shown(path: &CanvasPath, content: Vec<u8>, base: &str, look: Look) -> Found {
     let kind = path.content_type();
     let read_by_us = matches!(kind, "text/html" | "text/css");
     let body = match std::str::from_utf8(&content) {
-        Ok(text) if read_by_us && scheme != ColorScheme::System => {
-            page::pretending(text, scheme).into_owned().into_bytes()
+        Ok(text) if read_by_us && look.scheme != ColorScheme::System => {
+            page::pretending(text, look.scheme)
+                .into_owned()
+                .into_bytes()
         }
         _ => content,
     };
@@ -189,7 +237,7 @@ fn shown(path: &CanvasPath, content: Vec<u8>, base: &str, scheme: ColorScheme) -
         kind.to_owned()
     };
     let body = if kind == "text/html" {
-        page::with_client(&body, &format!("{base}{CLIENT_PATH}"), scheme)
+        page::with_client(&body, &format!("{base}{CLIENT_PATH}"), look)
     } else {
         body
     };

@@ -8,7 +8,7 @@
 	const script = document.currentScript;
 	const client = new URL(script.src);
 	const base = client.href.slice(0, client.href.lastIndexOf('.plimsoll/'));
-	const scheme = script.dataset.scheme;
+	const { scheme, scripts } = script.dataset;
 	const LONGEST = 4000;
 	const MOST_A_SECOND = 100;
 
@@ -103,6 +103,8 @@
 
 	document.addEventListener('securitypolicyviolation', (event) => {
 		if (event.disposition !== 'enforce') return;
+		// Whoever shows the page says that its scripts are off.
+		if (scripts === 'off' && event.effectiveDirective.startsWith('script-src')) return;
 		refused.add(event.blockedURI);
 		const site = new URL(base);
 		const missed =
@@ -323,6 +325,7 @@
 		const { data } = event;
 		if (data?.plimsoll !== 'canvas' || data.version !== 1) return;
 		event.stopImmediatePropagation();
+		if (data.kind === 'changed' || data.kind === 'ping') tell('heard');
 		if (data.kind === 'changed' && Array.isArray(data.paths))
 			turn = turn.then(() => repaint(data.paths.map(String)));
 		if (data.kind === 'remember' && typeof data.memory === 'string') remember(data.memory);

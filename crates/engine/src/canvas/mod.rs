@@ -9,6 +9,8 @@ mod answer;
 mod changes;
 mod page;
 mod preview;
+mod range;
+mod scripts;
 
 pub use answer::{CanvasAnswer, CanvasRequest, LARGEST_CANVAS_FILE};
 pub use preview::CanvasDoor;
@@ -43,6 +45,8 @@ pub struct CanvasOverview {
     pub has_page: bool,
     /// Hosts that it may reach.
     pub hosts: Vec<AllowedHost>,
+    /// Whether its own scripts are off, as one of them did not come to an end.
+    pub scripts_off: bool,
 }
 
 /// What a person decided about a canvas. It is kept on this machine and never in the canvas: who
@@ -75,6 +79,7 @@ impl Engine {
             canvases.push(CanvasOverview {
                 has_page: there.iter().any(|file| file.path == INDEX),
                 hosts: self.canvas_settings(project, &name).await?.hosts,
+                scripts_off: self.canvas_scripts_are_off(project, &name),
                 name,
             });
         }
@@ -243,6 +248,31 @@ impl Engine {
     ) -> Result<()> {
         let path = CanvasPath::parse(path)?;
         self.world.canvas.draft(project, canvas, path, text)
+    }
+
+    /// What [`Self::draft_canvas`] shows of a file; `None` when it is what is on disk.
+    pub fn drafted_canvas(
+        &self,
+        project: ProjectId,
+        canvas: &CanvasName,
+        path: &str,
+    ) -> Result<Option<String>> {
+        let path = CanvasPath::parse(path)?;
+        let drafted = self.world.canvas.drafted(project, canvas, &path);
+        Ok(drafted.map(|text| text.to_string()))
+    }
+
+    /// Whether some preview may connect to a port of a host: a person allowed it for a canvas that a
+    /// door leads to. What cannot be read allows nothing.
+    pub async fn canvas_may_reach(&self, host: &str, port: u16) -> bool {
+        for (project, canvas) in self.world.canvas.open_now() {
+            let settings = self.canvas_settings(project, &canvas).await;
+            let hosts = settings.unwrap_or_default().hosts;
+            if hosts.iter().any(|allowed| allowed.is(host, port)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Makes a static service of a canvas, or finds the one that was made of it before. It is

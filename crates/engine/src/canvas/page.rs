@@ -1,13 +1,36 @@
 //! What is done to a page on its way into a preview. All of it is pure.
 
+use super::{answer::CLIENT_PATH, preview::Scripts};
 use plimsoll_domain::canvas::{AllowedHost, ColorScheme};
 use regex::Regex;
 use std::{borrow::Cow, sync::LazyLock};
 
+/// What keeps a preview in.
+pub(super) struct Walls {
+    /// The field `Content-Security-Policy`.
+    pub policy: String,
+    /// The field `Connection-Allowlist` (WICG), for what no directive of a policy is asked about:
+    /// names that are looked up and hosts that are connected to in advance, and WebRTC. Chromium
+    /// knows it from 152 on.
+    pub connections: String,
+}
+
+/// The walls of a preview whose files are below `base`.
+pub(super) fn walls(base: &str, framed_by: &str, hosts: &[AllowedHost], scripts: Scripts) -> Walls {
+    let origins: String = hosts
+        .iter()
+        .map(|host| format!(" \"{}\"", host.origin()))
+        .collect();
+    Walls {
+        policy: policy(base, framed_by, hosts, scripts),
+        connections: format!("(response-origin{origins});webrtc=block"),
+    }
+}
+
 /// The policy of a preview (CSP3): its own files below `base`, what stands in the page itself, and
 /// the hosts that were allowed. It is sandboxed also where it is opened outside a frame, and only
 /// `framed_by` may show it.
-pub(super) fn policy(base: &str, framed_by: &str, hosts: &[AllowedHost]) -> String {
+fn policy(base: &str, framed_by: &str, hosts: &[AllowedHost], scripts: Scripts) -> String {
     let hosts: String = hosts
         .iter()
         .map(|host| format!(" {}", host.sources()))
@@ -16,33 +39,51 @@ pub(super) fn policy(base: &str, framed_by: &str, hosts: &[AllowedHost]) -> Stri
     let own = format!("{base}{hosts}");
     [
         "default-src 'none'".to_owned(),
-        format!("script-src {own} 'unsafe-inline' 'unsafe-eval'"),
+        match scripts {
+            Scripts::Run => format!("script-src {own} 'unsafe-inline' 'unsafe-eval'"),
+            Scripts::Off => format!("script-src {base}{CLIENT_PATH}"),
+        },
         format!("style-src {own} 'unsafe-inline'"),
         format!("img-src {own} data: blob:"),
         format!("font-src {own} data:"),
         format!("media-src {own} data: blob:"),
         format!("connect-src {own}"),
-        "worker-src blob:".to_owned(),
+        match scripts {
+            Scripts::Run => "worker-src blob:".to_owned(),
+            Scripts::Off => "worker-src 'none'".to_owned(),
+        },
         "frame-src 'none'".to_owned(),
         "object-src 'none'".to_owned(),
         "base-uri 'none'".to_owned(),
         "form-action 'none'".to_owned(),
+        "webrtc 'block'".to_owned(),
         format!("frame-ancestors {framed_by}"),
         "sandbox allow-scripts allow-forms".to_owned(),
     ]
     .join("; ")
 }
 
+/// How a page is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    pub scheme: ColorScheme,
+    pub scripts: Scripts,
+}
+
 /// Puts our script before everything of the page: behind its doctype, where a parser begins the
 /// head with it and goes on with the page's own (HTML §13.2.6.4).
-pub(super) fn with_client(html: &[u8], client: &str, scheme: ColorScheme) -> Vec<u8> {
+pub(super) fn with_client(html: &[u8], client: &str, look: Look) -> Vec<u8> {
     let at = behind_doctype(html);
-    let scheme = match scheme {
+    let scripts = match look.scripts {
+        Scripts::Run => "",
+        Scripts::Off => " data-scripts=\"off\"",
+    };
+    let scheme = match look.scheme {
         ColorScheme::System => "",
         ColorScheme::Light => " data-scheme=\"light\"",
         ColorScheme::Dark => " data-scheme=\"dark\"",
     };
-    let tag = format!("<script src=\"{client}\"{scheme}></script>");
+    let tag = format!("<script src=\"{client}\"{scheme}{scripts}></script>");
     let mut page = Vec::with_capacity(html.len() + tag.len());
     page.extend_from_slice(&html[..at]);
     page.extend_from_slice(tag.as_bytes());
@@ -113,7 +154,11 @@ mod tests {
     use super::*;
 
     fn client(html: &str) -> String {
-        let page = with_client(html.as_bytes(), "c.js", ColorScheme::System);
+        let look = Look {
+            scheme: ColorScheme::System,
+            scripts: Scripts::Run,
+        };
+        let page = with_client(html.as_bytes(), "c.js", look);
         String::from_utf8(page).unwrap()
     }
 
@@ -164,7 +209,7 @@ mod tests {
     #[test]
     fn a_policy_lets_nothing_out_that_was_not_allowed() {
         let base = "plimsoll-canvas://localhost/abc/";
-        let closed = policy(base, "tauri://localhost", &[]);
+        let closed = policy(base, "tauri://localhost", &[], Scripts::Run);
         assert!(closed.starts_with("default-src 'none'; "));
         assert!(closed.contains(&format!("connect-src {base};")));
         assert!(
@@ -175,8 +220,23 @@ mod tests {
         assert!(closed.ends_with("sandbox allow-scripts allow-forms"));
         assert!(!closed.contains('*') && !closed.contains("https:"));
         let fonts = [AllowedHost::parse("fonts.example.com").unwrap()];
-        let open = policy(base, "tauri://localhost", &fonts);
+        let open = policy(base, "tauri://localhost", &fonts, Scripts::Run);
         assert_eq!(open.matches("https://fonts.example.com").count(), 6);
+        let walls = walls(base, "tauri://localhost", &fonts, Scripts::Run);
+        assert_eq!(
+            walls.connections,
+            "(response-origin \"https://fonts.example.com\");webrtc=block"
+        );
         assert!(open.contains("frame-src 'none'"));
+    }
+
+    #[test]
+    fn a_page_whose_scripts_are_off_runs_ours_only() {
+        let base = "plimsoll-canvas://abc/";
+        let fonts = [AllowedHost::parse("fonts.example.com").unwrap()];
+        let policy = policy(base, "tauri://localhost", &fonts, Scripts::Off);
+        let ours = format!("; script-src {base}.plimsoll/client.js; ");
+        assert!(policy.contains(&ours), "{policy}");
+        assert!(policy.contains("; worker-src 'none'; "), "{policy}");
     }
 }

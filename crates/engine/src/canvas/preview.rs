@@ -6,7 +6,7 @@ use plimsoll_domain::{
     canvas::{CanvasName, CanvasPath, ColorScheme},
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -44,6 +44,13 @@ pub(super) struct Behind {
     pub scheme: ColorScheme,
 }
 
+/// Whether the scripts of a canvas's own are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scripts {
+    Run,
+    Off,
+}
+
 /// A text that is shown instead of what is on disk was typed or taken back.
 #[derive(Debug, Clone)]
 pub(super) struct Typed {
@@ -59,6 +66,8 @@ type Drafts = HashMap<CanvasPath, Arc<str>>;
 pub(crate) struct Preview {
     doors: Mutex<VecDeque<(CanvasDoor, Behind)>>,
     drafts: Mutex<HashMap<(ProjectId, CanvasName), Drafts>>,
+    /// Canvases whose scripts are off.
+    still: Mutex<HashSet<(ProjectId, CanvasName)>>,
     typed: broadcast::Sender<Typed>,
 }
 
@@ -67,6 +76,7 @@ impl Default for Preview {
         Self {
             doors: Mutex::default(),
             drafts: Mutex::default(),
+            still: Mutex::default(),
             typed: broadcast::channel(BEHIND).0,
         }
     }
@@ -110,6 +120,28 @@ impl Preview {
         found
     }
 
+    /// The canvases that doors lead to.
+    pub(super) fn open_now(&self) -> HashSet<(ProjectId, CanvasName)> {
+        let doors = lock(&self.doors);
+        let behind = doors.iter().map(|(_, behind)| behind);
+        behind
+            .map(|behind| (behind.project, behind.canvas.clone()))
+            .collect()
+    }
+
+    pub(super) fn scripts(&self, project: ProjectId, canvas: &CanvasName) -> Scripts {
+        let still = lock(&self.still).contains(&(project, canvas.clone()));
+        if still { Scripts::Off } else { Scripts::Run }
+    }
+
+    pub(super) fn set_scripts(&self, project: ProjectId, canvas: &CanvasName, scripts: Scripts) {
+        let mut still = lock(&self.still);
+        match scripts {
+            Scripts::Off => still.insert((project, canvas.clone())),
+            Scripts::Run => still.remove(&(project, canvas.clone())),
+        };
+    }
+
     pub(super) fn draft(
         &self,
         project: ProjectId,
@@ -147,9 +179,14 @@ impl Preview {
         Ok(())
     }
 
-    pub(super) fn drafted(&self, behind: &Behind, path: &CanvasPath) -> Option<Arc<str>> {
+    pub(super) fn drafted(
+        &self,
+        project: ProjectId,
+        canvas: &CanvasName,
+        path: &CanvasPath,
+    ) -> Option<Arc<str>> {
         let all = lock(&self.drafts);
-        let drafts = all.get(&(behind.project, behind.canvas.clone()))?;
+        let drafts = all.get(&(project, canvas.clone()))?;
         drafts.get(path).cloned()
     }
 

@@ -10,7 +10,7 @@ mod window;
 mod work;
 
 pub use find::Role;
-pub use network::{Outside, without_network};
+pub use network::{Outside, names_asked_for, without_network};
 pub use practice::Practice;
 pub use session::Keyring;
 pub use window::{Key, Window, binary};

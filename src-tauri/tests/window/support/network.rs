@@ -1,8 +1,17 @@
 //! A network that leads nowhere, and wires out of it: each thread of Linux can have a network of its
 //! own (network_namespaces(7)), and what it starts has the same.
 
-use nix::sched::{CloneFlags, unshare};
-use std::{net::SocketAddr, process::Command};
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+};
+use std::{
+    fs,
+    net::{SocketAddr, UdpSocket},
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -76,6 +85,55 @@ impl Outside {
             }
         }))
     }
+}
+
+/// The names that are looked up by whatever this thread starts from here on. None of them is known.
+/// To be called without a network, where nobody else answers for names.
+pub fn names_asked_for(folder: &Path) -> Arc<Mutex<Vec<String>>> {
+    let resolver = folder.join("resolv.conf");
+    fs::write(
+        &resolver,
+        "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+    )
+    .unwrap();
+    // Mounts of this thread's own, which nobody outside sees (mount_namespaces(7)).
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let none: Option<&str> = None;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(none, "/", none, private, none).unwrap();
+    let over = Path::new("/etc/resolv.conf").canonicalize().unwrap();
+    mount(Some(&resolver), &over, none, MsFlags::MS_BIND, none).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+    let names = Arc::new(Mutex::new(Vec::new()));
+    let heard = names.clone();
+    std::thread::spawn(move || {
+        let mut packet = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut packet) {
+            if length < 12 {
+                continue;
+            }
+            heard.lock().unwrap().push(name_in(&packet[12..length]));
+            // An answer that no such name is there (RFC 1035 §4.1.1).
+            packet[2] |= 0x80;
+            packet[3] = 3;
+            let _ = socket.send_to(&packet[..length], from);
+        }
+    });
+    names
+}
+
+/// The name in a question (RFC 1035 §4.1.2).
+fn name_in(mut rest: &[u8]) -> String {
+    let mut labels = Vec::new();
+    while let Some((length, after)) = rest.split_first()
+        && *length > 0
+        && after.len() > usize::from(*length)
+    {
+        let (label, after) = after.split_at(usize::from(*length));
+        labels.push(String::from_utf8_lossy(label).into_owned());
+        rest = after;
+    }
+    labels.join(".")
 }
 
 fn ip(arguments: &[&str]) {

@@ -4,6 +4,7 @@ export type Level = 'debug' | 'log' | 'info' | 'warn' | 'error';
 
 export type Told =
 	| { kind: 'ready'; path: string; title: string }
+	| { kind: 'heard' }
 	| { kind: 'painted'; how: 'load' | 'style' | 'page' }
 	| { kind: 'reloading'; memory: string }
 	| { kind: 'console'; level: Level; text: string }
@@ -30,6 +31,8 @@ export function read(data: unknown): Told | null {
 			const [path, title] = [text(message['path']), text(message['title'])];
 			return path === null || title === null ? null : { kind: 'ready', path, title };
 		}
+		case 'heard':
+			return { kind: 'heard' };
 		case 'painted': {
 			const how = message['how'];
 			if (typeof how !== 'string' || !PAINTED.includes(how)) return null;
@@ -53,8 +56,12 @@ export function read(data: unknown): Told | null {
 	}
 }
 
-/** What a preview is told: these files have changed; none when everything may have. */
-export type Telling = { kind: 'changed'; paths: string[] } | { kind: 'remember'; memory: string };
+/**
+ * What a preview is told: these files have changed (none when everything may have); scroll and fields
+ * as they were; nothing but that it should say that it heard this.
+ */
+export type Telling =
+	{ kind: 'changed'; paths: string[] } | { kind: 'remember'; memory: string } | { kind: 'ping' };
 
 /** A message to a preview. */
 export function written(telling: Telling): Record<string, unknown> {

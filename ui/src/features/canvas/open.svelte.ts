@@ -42,14 +42,25 @@ export class OpenCanvas {
 			read: (path) => this.#read(path),
 			write: async (path, text, hash) => {
 				const form = this.#forms.get(path) ?? { ending: 'lf', has_mark: false };
-				const done = await api.fileWrite(projectId, this.#whole(path), { text, ...form }, hash);
+				const done = await api.fileWrite(projectId, this.whole(path), { text, ...form }, hash);
 				if (done.outcome === 'done') return { hash: done.hash };
 				return { conflict: done.on_disk && this.#text(path, done.on_disk) };
 			},
 			draft: async (path, text) => {
-				await api.canvasDraft(projectId, this.#name(), path, text);
-			}
+				await api.canvasDraft(projectId, this.name, path, text);
+			},
+			drafted: (path) => api.canvasDrafted(projectId, this.name, path)
 		});
+	}
+
+	/** The open canvas's name; that of the main one until it is known. */
+	get name(): string {
+		return this.canvas?.name ?? 'main';
+	}
+
+	/** The path within the project of something in the open canvas. */
+	whole(path: string): string {
+		return `${this.canvas?.folder ?? '.canvas'}/${path}`;
 	}
 
 	/** Begins with a canvas's files: its page first. */
@@ -69,10 +80,18 @@ export class OpenCanvas {
 		await this.#try(() => this.writing.save());
 	}
 
+	/** Leaves out the page's own scripts, as one of them does not come to an end. */
+	async stopScripts(): Promise<void> {
+		await this.#try(async () => {
+			await api.canvasRunScripts(this.#projectId, this.name, false);
+			await this.list.load();
+		});
+	}
+
 	/** Looks which files there are. */
 	async listFiles(): Promise<void> {
 		await this.#try(async () => {
-			this.files = await api.canvasFiles(this.#projectId, this.#name());
+			this.files = await api.canvasFiles(this.#projectId, this.name);
 		});
 	}
 
@@ -90,7 +109,7 @@ export class OpenCanvas {
 			if (!paths.every(isKnown)) void this.listFiles();
 		};
 		api
-			.canvasFollow(this.#projectId, this.#name(), channel)
+			.canvasFollow(this.#projectId, this.name, channel)
 			.then((number) => {
 				stop = () => void api.streamStop(number);
 				if (over) stop();
@@ -104,16 +123,8 @@ export class OpenCanvas {
 		};
 	}
 
-	#name(): string {
-		return this.canvas?.name ?? 'main';
-	}
-
-	#whole(path: string): string {
-		return `${this.canvas?.folder ?? '.canvas'}/${path}`;
-	}
-
 	async #read(path: string): Promise<ReadText> {
-		const read = await api.fileRead(this.#projectId, this.#whole(path));
+		const read = await api.fileRead(this.#projectId, this.whole(path));
 		const text = this.#text(path, read);
 		if (!text)
 			throw new Refused({

@@ -14,6 +14,10 @@ export interface FailedRequest {
 	why: string;
 }
 
+/** How often a page is asked whether it still runs, and how often it may miss that, ms and times. */
+const EVERY_MS = 2_000;
+const MISSED = 5;
+
 /** How much is kept of each list; the oldest goes first. */
 const KEPT = 500;
 
@@ -27,6 +31,7 @@ export class Preview {
 	painted = $state(0);
 	#frame: HTMLIFrameElement | null = null;
 	#memory: string | null = null;
+	#unheard = 0;
 	readonly #now: () => string;
 
 	// A moment, not something to be looked at.
@@ -35,9 +40,21 @@ export class Preview {
 		this.#now = now;
 	}
 
-	/** Listens to a frame until the returned function is called. */
-	attach(frame: HTMLIFrameElement): () => void {
+	/**
+	 * Listens to a frame until the returned function is called. A page that was there and answers no
+	 * more is told of: where it runs in another process than this one, only it stands still.
+	 */
+	attach(frame: HTMLIFrameElement, onsilence: () => void): () => void {
 		this.#frame = frame;
+		this.#unheard = 0;
+		const asking = setInterval(() => {
+			if (!this.page) return;
+			this.#unheard += 1;
+			if (this.#unheard > MISSED) {
+				clearInterval(asking);
+				onsilence();
+			} else this.#tell({ kind: 'ping' });
+		}, EVERY_MS);
 		const hear = (event: MessageEvent): void => {
 			// A sandboxed page is of no origin, and no other page of none sits in this frame.
 			if (event.source !== frame.contentWindow || event.origin !== 'null') return;
@@ -45,6 +62,7 @@ export class Preview {
 		};
 		window.addEventListener('message', hear);
 		return () => {
+			clearInterval(asking);
 			window.removeEventListener('message', hear);
 			this.#frame = null;
 			this.page = null;
@@ -70,17 +88,22 @@ export class Preview {
 	#take(data: unknown): void {
 		const told = read(data);
 		if (!told) return;
+		this.#unheard = 0;
 		switch (told.kind) {
 			case 'ready':
 				this.page = { path: told.path, title: told.title };
 				if (this.#memory !== null) this.#tell({ kind: 'remember', memory: this.#memory });
 				this.#memory = null;
 				break;
+			case 'heard':
+				break;
 			case 'painted':
 				this.painted += 1;
 				break;
 			case 'reloading':
 				this.#memory = told.memory;
+				// The next page says itself that it is there.
+				this.page = null;
 				break;
 			case 'console':
 				this.said = [

@@ -1,13 +1,22 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { Preview } from './preview.svelte';
 
 const ours = { plimsoll: 'canvas', version: 1 };
 
-function framed(): { preview: Preview; frame: HTMLIFrameElement; detach: () => void } {
+interface Framed {
+	preview: Preview;
+	frame: HTMLIFrameElement;
+	detach: () => void;
+	silences: string[];
+}
+
+function framed(): Framed {
 	const frame = document.createElement('iframe');
 	document.body.append(frame);
 	const preview = new Preview(() => 'now');
-	return { preview, frame, detach: preview.attach(frame) };
+	const silences: string[] = [];
+	const detach = preview.attach(frame, () => silences.push('silent'));
+	return { preview, frame, detach, silences };
 }
 
 function tell(source: Window | null, origin: string, data: unknown): void {
@@ -48,4 +57,23 @@ test('scroll and fields are given back to the page after a reload', () => {
 	tell(inside, 'null', { ...ours, kind: 'ready', path: 'index.html', title: '' });
 	tell(inside, 'null', { ...ours, kind: 'ready', path: 'index.html', title: '' });
 	expect(given).toEqual([{ ...ours, kind: 'remember', memory: '{"y":40}' }]);
+});
+
+test('a page that was there and answers no more is told of, once', () => {
+	vi.useFakeTimers();
+	const { frame, detach, silences } = framed();
+	vi.advanceTimersByTime(60_000);
+	expect(silences).toEqual([]);
+	tell(frame.contentWindow, 'null', { ...ours, kind: 'ready', path: 'index.html', title: '' });
+	for (let second = 0; second < 60; second += 1) {
+		vi.advanceTimersByTime(1_000);
+		tell(frame.contentWindow, 'null', { ...ours, kind: 'heard' });
+	}
+	expect(silences).toEqual([]);
+	vi.advanceTimersByTime(9_000);
+	expect(silences).toEqual([]);
+	vi.advanceTimersByTime(60_000);
+	expect(silences).toEqual(['silent']);
+	detach();
+	vi.useRealTimers();
 });

@@ -14,6 +14,8 @@ export interface Desk {
 	write(path: string, text: string, hash: string | null): Promise<Saved>;
 	/** Shows a text in the preview before it is saved; null shows again what is on disk. */
 	draft(path: string, text: string | null): Promise<void>;
+	/** What the preview shows of a file before it is saved: it was typed and the page was lost. */
+	drafted(path: string): Promise<string | null>;
 }
 
 /** How long a pause in typing is before the preview follows. */
@@ -40,10 +42,11 @@ export class Writing {
 	async open(path: string): Promise<void> {
 		const turn = ++this.#turn;
 		await this.#undraft();
-		const read = await this.#desk.read(path);
+		const [read, typed] = await Promise.all([this.#desk.read(path), this.#desk.drafted(path)]);
 		if (turn !== this.#turn) return;
 		this.path = path;
 		this.#take(read);
+		this.text = typed ?? read.text;
 	}
 
 	/** Takes what was typed; the preview follows at the next pause. */

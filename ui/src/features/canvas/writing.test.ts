@@ -3,6 +3,8 @@ import { Writing, type Desk } from './writing.svelte';
 
 const disk = new Map<string, string>();
 const drafts: [string, string | null][] = [];
+/** What was typed in a page that was lost. */
+const left = new Map<string, string>();
 const desk: Desk = {
 	read: (path) => {
 		const text = disk.get(path);
@@ -23,7 +25,8 @@ const desk: Desk = {
 	draft: (path, text) => {
 		drafts.push([path, text]);
 		return Promise.resolve();
-	}
+	},
+	drafted: (path) => Promise.resolve(left.get(path) ?? null)
 };
 
 beforeEach(() => {
@@ -31,6 +34,7 @@ beforeEach(() => {
 	disk.clear();
 	disk.set('index.html', 'one');
 	drafts.length = 0;
+	left.clear();
 });
 afterEach(() => vi.useRealTimers());
 
@@ -101,4 +105,14 @@ test('what changes on disk is shown at once, but not over what was typed', async
 	disk.set('index.html', 'theirs again');
 	await writing.changed();
 	expect(writing.text).toBe('mine');
+});
+
+test('what was typed before the page was lost is there again, not saved', async () => {
+	left.set('index.html', 'one, and more');
+	const writing = new Writing(desk);
+	await writing.open('index.html');
+	expect(writing.text).toBe('one, and more');
+	expect(writing.dirty).toBe(true);
+	expect(await writing.save()).toBe(true);
+	expect(disk.get('index.html')).toBe('one, and more');
 });

@@ -73,7 +73,14 @@ export const commands = {
 	canvasOpen: (projectId: ProjectId, canvas: string, scheme: ColorSchemeView) => typedError<string, CommandError>(__TAURI_INVOKE("canvas_open", { projectId, canvas, scheme })),
 	/**  Shows a text in previews as if it had been saved; without a text, what is on disk again. */
 	canvasDraft: (projectId: ProjectId, canvas: string, path: string, text: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("canvas_draft", { projectId, canvas, path, text })),
-	/**  Tells which files of a canvas change, until it is stopped by the number that it answers. */
+	/**  What previews show of a file before it is saved; null when it is what is on disk. */
+	canvasDrafted: (projectId: ProjectId, canvas: string, path: string) => typedError<string | null, CommandError>(__TAURI_INVOKE("canvas_drafted", { projectId, canvas, path })),
+	/**  Leaves a canvas's own scripts out of what is loaded next, or runs them again. */
+	canvasRunScripts: (projectId: ProjectId, canvas: string, run: boolean) => typedError<null, CommandError>(__TAURI_INVOKE("canvas_run_scripts", { projectId, canvas, run })),
+	/**
+	 *  Tells which files of a canvas change, until it is stopped by the number that it answers. While it
+	 *  does, the canvas is shown.
+	 */
 	canvasFollow: (projectId: ProjectId, canvas: string, channel: Channel<CanvasNewsView>) => typedError<number, CommandError>(__TAURI_INVOKE("canvas_follow", { projectId, canvas, channel })),
 	/**  Lets a canvas reach these hosts, and no others. */
 	canvasAllow: (projectId: ProjectId, canvas: string, hosts: string[]) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("canvas_allow", { projectId, canvas, hosts })),
@@ -576,6 +583,8 @@ export type CanvasView = {
 	has_page: boolean,
 	/**  Hosts that it may reach. */
 	hosts: string[],
+	/**  Whether its own scripts are off, as one of them did not come to an end. */
+	scripts_off: boolean,
 };
 
 export type CertificateId = string;
