@@ -139,9 +139,12 @@ async fn greeted(near: &mut TcpStream) -> Result<()> {
     let mut begins = [0; 2];
     near.read_exact(&mut begins).await?;
     let [version, offered] = begins;
+    if version != VERSION {
+        return Err(ErrorKind::InvalidData.into());
+    }
     let mut proofs = vec![0; usize::from(offered)];
     near.read_exact(&mut proofs).await?;
-    if version != VERSION || !proofs.contains(&NO_PROOF) {
+    if !proofs.contains(&NO_PROOF) {
         near.write_all(&[VERSION, 0xff]).await?;
         return Err(ErrorKind::InvalidData.into());
     }
