@@ -1,6 +1,11 @@
 //! The window: it opens the engine, parses what the pages ask for, makes one call and answers.
 //! What Plimsoll can do is in the engine.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a click fails at most once, and its error goes whole to the page"
+)]
+
 mod activity;
 mod canvas;
 mod changes;

@@ -37,6 +37,10 @@ macro_rules! rows {
     ($($(#[$doc:meta])* $variant:ident in $table:literal;)*) => {
         /// A row of any noun that views follow.
         #[derive(Debug, Clone, PartialEq)]
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "a few live at a time, on their way to a view"
+        )]
         pub enum AnyRow {
             $($(#[$doc])* $variant($variant),)*
         }

@@ -4,7 +4,7 @@ use crate::{Result, Store, error::doing};
 use plimsoll_domain::{JobId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Row, SqliteConnection, sqlite::SqliteRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// How much of the logs is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,20 +100,18 @@ async fn ends_of(connection: &mut SqliteConnection, lines: &[NewLine]) -> Result
     };
     for line in lines {
         let (job, step) = (line.job_id, line.step);
-        if !ends.of_job.contains_key(&job) {
+        if let Entry::Vacant(unknown) = ends.of_job.entry(job) {
             let end = "SELECT coalesce(max(seq), 0) FROM log_lines WHERE job_id = ?1";
             let end = sqlx::query_scalar(end).bind(job.to_string());
             let end = end.fetch_one(&mut *connection).await;
-            ends.of_job
-                .insert(job, end.map_err(doing("append to a log"))?);
+            unknown.insert(end.map_err(doing("append to a log"))?);
         }
-        if !ends.of_step.contains_key(&(job, step)) {
+        if let Entry::Vacant(unknown) = ends.of_step.entry((job, step)) {
             let end =
                 "SELECT coalesce(max(place), -1) FROM log_lines WHERE job_id = ?1 AND step = ?2";
             let end = sqlx::query_scalar(end).bind(job.to_string()).bind(step);
             let end = end.fetch_one(&mut *connection).await;
-            let end = end.map_err(doing("append to a log"))?;
-            ends.of_step.insert((job, step), end);
+            unknown.insert(end.map_err(doing("append to a log"))?);
         }
     }
     Ok(ends)

@@ -191,6 +191,10 @@ fn told(trouble: Trouble, doing: &str, path: &str) -> PortError {
 }
 
 #[cfg(all(test, unix))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
 mod tests {
     use super::*;
     use std::{fs, os::unix::fs::symlink};

@@ -11,7 +11,7 @@ use plimsoll_domain::{
 };
 use plimsoll_store::{DeploymentFilter, Noun, Store};
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Most rows that are answered at once.
 const ROWS: usize = 500;
@@ -157,9 +157,9 @@ impl Known {
         let service = cached(&mut self.services, store, service_id).await?;
         let project = cached(&mut self.projects, store, environment.project_id).await?;
         let spot = (environment_id, service_id);
-        if !self.serving.contains_key(&spot) {
+        if let Entry::Vacant(unknown) = self.serving.entry(spot) {
             let serving = store.serving(environment_id, service_id).await?;
-            self.serving.insert(spot, serving.map(|serving| serving.id));
+            unknown.insert(serving.map(|serving| serving.id));
         }
         let release = match deployment.release_id {
             Some(id) => store.get::<Release>(&id).await?,

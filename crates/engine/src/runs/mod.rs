@@ -38,6 +38,10 @@ use std::sync::Arc;
 /// What a step does to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a plan has a handful of steps, each read once"
+)]
 pub enum RunAction {
     /// Builds the image of a service.
     Build {

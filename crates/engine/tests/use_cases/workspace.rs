@@ -46,7 +46,7 @@ async fn every_change_of_a_file_is_in_the_audit() {
     let told = engine.create_file(id, "aux", true).await.unwrap();
     assert_eq!(told.is_some(), !cfg!(windows));
     let gone = engine.delete_file(id, "b.txt").await.unwrap();
-    assert_eq!(engine.bin(id).await.unwrap(), [gone.clone()]);
+    assert_eq!(engine.bin(id).await.unwrap(), std::slice::from_ref(&gone));
     engine.restore_from_bin(id, &gone.id).await.unwrap();
     engine.delete_file(id, "b.txt").await.unwrap();
     assert_eq!(engine.empty_bin(id, None).await.unwrap().entries, 1);
@@ -154,7 +154,10 @@ async fn what_was_typed_survives_the_end_of_the_program_and_goes_when_it_is_save
         .unwrap();
     world.reopen().await;
     let engine = &world.engine;
-    assert_eq!(engine.file_drafts(id).await.unwrap(), [draft.clone()]);
+    assert_eq!(
+        engine.file_drafts(id).await.unwrap(),
+        std::slice::from_ref(&draft)
+    );
     assert_eq!(fs::read_to_string(folder.join("a.txt")).unwrap(), "one");
     let written = engine
         .write_file(id, "a.txt", text(&draft.text), draft.seen)
