@@ -204,7 +204,9 @@ pub async fn commit(agent: &Arc<Agent>, id: DeploymentId, replies: &Replies) -> 
             }
         };
     };
-    run.tell(Command::Commit).await?;
+    // One that was told already may listen no more, and is still there for a moment: it answers
+    // what it did.
+    let _ = run.tell(Command::Commit).await;
     let outcome = run.ended().await;
     replies.phase(Phase::Switched).await;
     outcome.map_err(|failure| AgentError::Refused(Box::new(failure)))
