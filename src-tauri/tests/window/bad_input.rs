@@ -98,7 +98,10 @@ async fn a_health_path_that_redirects(desk: &Desk, window: &Window, standing: &S
     window.press("Deploy").await;
     window.approve_and_end("Failed").await;
     window.sees("GET /old → 301 Moved Permanently").await;
-    window.sees("Repair what the failing answer").await;
+    window.sees("to /healthz").await;
+    window
+        .sees("Set the health check to the path that it leads to")
+        .await;
 }
 
 async fn a_token_without_scopes(desk: &Desk, window: &Window) {

@@ -178,7 +178,17 @@ impl Restore {
         restored: &mut Restored,
     ) -> std::result::Result<(), Left> {
         let path = self.place(&difference.path)?;
-        let there = self.observe(&path, difference)?;
+        let mut there = self.observe(&path, difference)?;
+        let is_no_folder = matches!(
+            difference.after,
+            Some(Node::File { .. } | Node::Link { .. })
+        );
+        if is_no_folder
+            && matches!(there, Some(Node::Folder { .. }))
+            && remove_hollow(&path).is_ok()
+        {
+            there = None;
+        }
         if same(there.as_ref(), difference.after.as_ref()) {
             return Ok(());
         }
@@ -347,6 +357,19 @@ impl Restore {
 enum Left {
     Alone(String),
     Broken(StoreError),
+}
+
+/// Removes a folder that holds nothing but folders of its kind: no version knows it. An error when
+/// something is in it, which stays.
+fn remove_hollow(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        remove_hollow(&entry.path())?;
+    }
+    fs::remove_dir(folder)
 }
 
 /// Whether two nodes hold the same; folders are told apart from what is no folder only.

@@ -83,6 +83,24 @@ async fn an_empty_folder_comes_back_where_a_file_took_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn empty_folders_give_way_to_the_file_that_stood_in_their_place() {
+    let desk = Desk::new().await;
+    let place = desk.workspace.path();
+    desk.write("a", b"one");
+    let first = desk.save().await;
+    fs::remove_file(place.join("a")).unwrap();
+    fs::create_dir_all(place.join("a/b/c")).unwrap();
+    let second = desk.save().await;
+    let restored = desk
+        .files
+        .restore(place, Some(second.root), first.root, None)
+        .await
+        .unwrap();
+    assert_eq!(restored.left, Vec::<String>::new());
+    assert_eq!(fs::read(place.join("a")).unwrap(), b"one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_changed_since_it_was_saved_is_left_alone() {
     let desk = Desk::new().await;
     desk.write("a", b"one");
