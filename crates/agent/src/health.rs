@@ -287,7 +287,7 @@ async fn judge(agent: &Agent, record: &ServiceRecord, serving: &Running, seen: O
                 }
             });
         }
-        Answer::Bad(shown) | Answer::Nobody(shown) => {
+        Answer::Bad(shown) | Answer::Elsewhere(shown) | Answer::Nobody(shown) => {
             let failures = health.failures.max(1);
             let restart = agent.watched.with(key, |watch| {
                 let now = Instant::now();

@@ -31,8 +31,20 @@ pub enum Answer {
     Good,
     /// It answers, and not well.
     Bad(String),
+    /// It answers that what was asked for is in another place.
+    Elsewhere(String),
     /// Nobody accepts connections (yet).
     Nobody(String),
+}
+
+impl Answer {
+    /// What came, for people; nothing when it is well.
+    pub fn shown(&self) -> &str {
+        match self {
+            Self::Good => "",
+            Self::Bad(shown) | Self::Elsewhere(shown) | Self::Nobody(shown) => shown,
+        }
+    }
 }
 
 /// Most bytes of an answer that are looked at.
@@ -151,13 +163,19 @@ fn judge(question: &str, answer: &[u8], statuses: &[u16]) -> Answer {
     let first = first
         .trim_start_matches("HTTP/1.1 ")
         .trim_start_matches("HTTP/1.0 ");
-    let to = leads_to(status, head).map_or_else(String::new, |to| format!(", to {to}"));
+    let elsewhere = leads_to(status, head);
+    let to = elsewhere
+        .as_ref()
+        .map_or_else(String::new, |to| format!(", to {to}"));
     let shown = if body.is_empty() {
         format!("{question} → {first}{to}")
     } else {
         format!("{question} → {first}{to}: {body}")
     };
-    Answer::Bad(shown)
+    match elsewhere {
+        Some(_) => Answer::Elsewhere(shown),
+        None => Answer::Bad(shown),
+    }
 }
 
 /// Where an answer sends whoever asked (RFC 9110 §10.2.2).
@@ -241,26 +259,23 @@ mod tests {
 
     #[test]
     fn an_answer_that_leads_elsewhere_says_where() {
-        let bad = |answer: &str| match judge("GET /", answer.as_bytes(), &[]) {
-            Answer::Bad(shown) => shown,
-            other => panic!("{other:?}"),
-        };
+        let judged = |answer: &str| judge("GET /", answer.as_bytes(), &[]);
         assert_eq!(
-            bad("HTTP/1.1 301 Moved Permanently\r\nServer: x\r\nlocation:  /login \r\n\r\n"),
-            "GET / → 301 Moved Permanently, to /login"
+            judged("HTTP/1.1 301 Moved Permanently\r\nServer: x\r\nlocation:  /login \r\n\r\n"),
+            Answer::Elsewhere("GET / → 301 Moved Permanently, to /login".to_owned())
         );
         assert_eq!(
-            bad("HTTP/1.1 302 Found\r\nLocation: https://shop.test/\r\n\r\n<p>There"),
-            "GET / → 302 Found, to https://shop.test/: <p>There"
+            judged("HTTP/1.1 302 Found\r\nLocation: https://shop.test/\r\n\r\n<p>There"),
+            Answer::Elsewhere("GET / → 302 Found, to https://shop.test/: <p>There".to_owned())
         );
         assert_eq!(
-            bad("HTTP/1.1 304 Not Modified\r\n\r\n"),
-            "GET / → 304 Not Modified"
+            judged("HTTP/1.1 304 Not Modified\r\n\r\n"),
+            Answer::Bad("GET / → 304 Not Modified".to_owned())
         );
         // Only a redirection has a place that one is sent to.
         assert_eq!(
-            bad("HTTP/1.1 500 Oh\r\nLocation: /x\r\n\r\n"),
-            "GET / → 500 Oh"
+            judged("HTTP/1.1 500 Oh\r\nLocation: /x\r\n\r\n"),
+            Answer::Bad("GET / → 500 Oh".to_owned())
         );
     }
 

@@ -41,7 +41,7 @@ pub async fn prove(agent: &Agent, run: &Run, id: &str, values: &Values) -> Resul
     let begun = Instant::now();
     let mut pause = FIRST_PAUSE.min(interval);
     let mut good = 0;
-    let mut last = "it was not asked yet".to_owned();
+    let mut last = Answer::Nobody("it was not asked yet".to_owned());
     let enough_running = deadline.min(interval * 2);
     loop {
         let Some(seen) = agent.engine.see(id).await? else {
@@ -55,7 +55,8 @@ pub async fn prove(agent: &Agent, run: &Run, id: &str, values: &Values) -> Resul
                 return Ok(());
             }
         } else if let Some(target) = target(agent, run, id, &seen) {
-            match probe::ask(&agent.engine, &target, &health.probe, patience).await {
+            let answer = probe::ask(&agent.engine, &target, &health.probe, patience).await;
+            match answer {
                 Answer::Good => {
                     good += 1;
                     pause = interval;
@@ -63,21 +64,21 @@ pub async fn prove(agent: &Agent, run: &Run, id: &str, values: &Values) -> Resul
                         return Ok(());
                     }
                 }
-                Answer::Bad(shown) => {
+                Answer::Bad(_) | Answer::Elsewhere(_) => {
                     good = 0;
-                    last = shown;
+                    last = answer;
                     pause = interval;
                 }
                 // To ask again whether anybody listens costs nothing.
-                Answer::Nobody(shown) => {
+                Answer::Nobody(_) => {
                     good = 0;
-                    last = shown;
+                    last = answer;
                     pause = (pause * 2).min(interval).min(LONGEST_WAIT_FOR_ANYBODY);
                 }
             }
         }
         if begun.elapsed() >= deadline {
-            return Err(unhealthy(agent, run, id, values, &seen, last).await);
+            return Err(unhealthy(agent, run, id, values, &seen, &last).await);
         }
         tokio::time::sleep(pause).await;
     }
@@ -138,23 +139,24 @@ async fn unhealthy(
     id: &str,
     values: &Values,
     seen: &Seen,
-    last: String,
+    last: &Answer,
 ) -> AgentError {
     let spec = &run.deploy.spec;
     let elsewhere = spec
         .port
         .and_then(|port| sockets::listens_elsewhere(&sockets::of_process(seen.pid), port));
-    let mut lines = vec![secrets::redact(&last, values)];
-    let next_step = match &elsewhere {
-        Some(_) => {
+    let answered = secrets::redact(last.shown(), values);
+    let mut lines = vec![answered.clone()];
+    let next_step = match (&elsewhere, last) {
+        (Some(_), _) => {
             "Set the service's port to the one it listens on, or let it listen on 0.0.0.0 and the \
              port in the variable PORT. What served before still serves."
         }
-        None if last.contains(" → 30") => {
+        (None, Answer::Elsewhere(_)) => {
             "Set the health check to the path that it leads to, or let it take this status for an \
              answer that is well. What served before still serves."
         }
-        None => {
+        (None, _) => {
             "Repair what the failing answer and the log lines above show, and deploy again. What \
              served before still serves."
         }
@@ -163,7 +165,7 @@ async fn unhealthy(
         "the new container of “{}” did not become healthy within {} s: {}",
         run.deploy.key.service,
         spec.health.start_ms / 1000,
-        secrets::redact(&last, values)
+        answered
     );
     if let Some(elsewhere) = elsewhere {
         message = format!("{message}; {elsewhere}");
