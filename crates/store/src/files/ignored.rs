@@ -50,6 +50,11 @@ impl Rules {
         Self(Arc::new(rules))
     }
 
+    /// Whether they leave nothing out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether something in the workspace is left out, by its whole path.
     pub(super) fn leave_out(&self, path: &Path, is_folder: bool) -> bool {
         self.0.matched(path, is_folder).is_ignore()

@@ -1,4 +1,4 @@
-//! What a workspace ignores, asked path by path: the same answer as the walk that saves a version.
+//! What a workspace ignores, asked entry by entry.
 
 use super::{IGNORE_FILE, OWN_FOLDER, Rules};
 use ignore::{
@@ -6,6 +6,7 @@ use ignore::{
     gitignore::{Gitignore, GitignoreBuilder},
 };
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,7 +32,7 @@ pub fn momentary_name(number: u64) -> String {
 #[derive(Clone)]
 pub struct Ignores {
     folder: PathBuf,
-    /// From the workspace down to the folder.
+    /// Those from the workspace down to the folder that say anything.
     levels: Vec<Arc<Level>>,
     rules: Rules,
     /// The folder itself is ignored, and so is all that is in it.
@@ -50,7 +51,7 @@ impl Ignores {
     pub fn of(workspace: &Path, rules: &Rules) -> Self {
         Self {
             folder: workspace.to_owned(),
-            levels: vec![Arc::new(Level::read(workspace))],
+            levels: Level::read(workspace, |_| true).into_iter().collect(),
             rules: rules.clone(),
             all: false,
         }
@@ -64,11 +65,16 @@ impl Ignores {
 
     /// What counts in a folder of this one.
     pub fn below(&self, name: &str) -> Self {
+        self.below_listed(name, |_| true)
+    }
+
+    /// What counts in a folder of this one whose entries are known.
+    pub(super) fn below_listed(&self, name: &str, may_have: impl Fn(&str) -> bool) -> Self {
         let all = self.is_ignored(name, true);
         let folder = self.folder.join(name);
         let mut levels = self.levels.clone();
         if !all {
-            levels.push(Arc::new(Level::read(&folder)));
+            levels.extend(Level::read(&folder, may_have));
         }
         Self {
             folder,
@@ -79,16 +85,20 @@ impl Ignores {
     }
 
     /// Whether an entry of this folder is left out.
-    pub fn is_ignored(&self, name: &str, is_folder: bool) -> bool {
-        if self.all || is_never_saved(name) {
+    pub fn is_ignored(&self, name: impl AsRef<OsStr>, is_folder: bool) -> bool {
+        let name = name.as_ref();
+        if self.all || name.to_str().is_some_and(is_never_saved) {
             return true;
+        }
+        if self.levels.is_empty() && self.rules.is_empty() {
+            return false;
         }
         let path = self.folder.join(name);
         if self.rules.leave_out(&path, is_folder) {
             return true;
         }
-        // Of each kind of file the nearest that says anything counts; of the kinds, ours first. The
-        // walk asks for no repository, so what is above a nested one counts in it, too.
+        // Of each kind of file the nearest that says anything counts; of the kinds, ours first. Nobody
+        // asks for a repository, so what is above a nested one counts in it, too.
         let nearest = |of: fn(&Level) -> &Gitignore| {
             let mut levels = self.levels.iter().rev();
             levels
@@ -107,29 +117,37 @@ impl Ignores {
 }
 
 impl Level {
-    fn read(folder: &Path) -> Self {
+    /// What the ignore files of a folder say; `None` when they say nothing.
+    fn read(folder: &Path, may_have: impl Fn(&str) -> bool) -> Option<Arc<Self>> {
         let file = |name: &str| {
-            let mut builder = GitignoreBuilder::new(folder);
+            let first = name.split_once('/').map_or(name, |(first, _)| first);
             let path = folder.join(name);
-            // A line that cannot be read counts for nothing, as for git.
-            if path.exists() {
-                let _ = builder.add(path);
+            if !may_have(first) || !path.exists() {
+                return Gitignore::empty();
             }
+            let mut builder = GitignoreBuilder::new(folder);
+            // A line that cannot be read counts for nothing, as for git.
+            let _ = builder.add(path);
             builder.build().unwrap_or_else(|_| Gitignore::empty())
         };
-        Self {
+        let level = Self {
             own: file(IGNORE_FILE),
             plain: file(".ignore"),
             git: file(".gitignore"),
             exclude: file(".git/info/exclude"),
-        }
+        };
+        let all = [&level.own, &level.plain, &level.git, &level.exclude];
+        let says_anything = all.iter().any(|file| !file.is_empty());
+        says_anything.then(|| Arc::new(level))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{collections::BTreeSet, fs};
+    use crate::files::{Listed, Visit, walk};
+    use ignore::WalkBuilder;
+    use std::{collections::BTreeSet, fs, io, ops::ControlFlow, sync::Mutex};
 
     /// Everything that is not ignored, asked entry by entry.
     fn asked(folder: &Path, ignores: &Ignores, above: &str, found: &mut BTreeSet<String>) {
@@ -149,8 +167,38 @@ mod tests {
         }
     }
 
+    struct Walked(Mutex<BTreeSet<String>>);
+
+    impl Visit for Walked {
+        fn folder(&self, path: &str, listed: io::Result<Listed>) -> ControlFlow<()> {
+            let slash = if path.is_empty() { "" } else { "/" };
+            let entries = listed.unwrap().entries.into_iter();
+            let paths = entries.map(|found| format!("{path}{slash}{}", found.name));
+            self.0.lock().unwrap().extend(paths);
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// The walk of the library whose manner we follow.
+    fn walker(workspace: &Path, rules: &Rules) -> WalkBuilder {
+        let rules = rules.clone();
+        let mut walker = WalkBuilder::new(workspace);
+        walker
+            .hidden(false)
+            .parents(false)
+            .require_git(false)
+            .git_global(false)
+            .add_custom_ignore_filename(IGNORE_FILE)
+            .filter_entry(move |entry| {
+                let never = || entry.file_name().to_str().is_some_and(is_never_saved);
+                let is_folder = || entry.file_type().is_some_and(|kind| kind.is_dir());
+                entry.depth() == 0 || !(never() || rules.leave_out(entry.path(), is_folder()))
+            });
+        walker
+    }
+
     #[test]
-    fn what_is_asked_entry_by_entry_is_what_the_walk_finds() {
+    fn what_is_left_out_is_the_same_by_asking_by_our_walk_and_by_the_librarys() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         for (path, text) in [
@@ -194,7 +242,7 @@ mod tests {
         }
         let patterns = ["*.bin", "!kept.bin", "left/"].map(str::to_owned);
         let rules = Rules::all(root, &patterns).unwrap();
-        let walked: BTreeSet<String> = super::super::save::walker(root, &rules)
+        let walked: BTreeSet<String> = walker(root, &rules)
             .build()
             .map(|entry| entry.unwrap())
             .filter(|entry| entry.depth() > 0)
@@ -206,6 +254,9 @@ mod tests {
         let mut found = BTreeSet::new();
         asked(root, &Ignores::of(root, &rules), "", &mut found);
         assert_eq!(found, walked);
+        let ours = Walked(Mutex::default());
+        walk(root, &rules, &ours);
+        assert_eq!(ours.0.into_inner().unwrap(), walked);
         assert!(found.contains("sub/a.log") && !found.contains("a.log"));
         assert!(found.contains("set/kept.bin") && !found.contains("sub/left.bin"));
         let at = |path: &str| Ignores::at(root, path, &rules);

@@ -19,6 +19,7 @@ mod restore;
 mod save;
 mod seen;
 mod trees;
+mod walk;
 
 pub use archive::{Imported, MOST_ENTRIES};
 pub use check::{Check, Hurt};
@@ -27,8 +28,8 @@ pub use ignored::{Rules, check_patterns};
 pub use ignores::{Ignores, is_never_saved, momentary_name};
 pub use prune::Pruned;
 pub use restore::Restored;
-pub(crate) use save::walker;
 pub use save::{Progress, Saved};
+pub(crate) use walk::{Found, Listed, Visit, walk};
 
 use crate::{Result, StoreError, lock::Held};
 use index::Index;

@@ -1,22 +1,22 @@
 //! Saving a workspace: walk, read what was touched, keep what is new.
 
 use super::{
-    Files, Guard, IGNORE_FILE, Rules,
-    ignores::is_never_saved,
+    Files, Found, Guard, Listed, Rules, Visit,
     keeping::{Broken, Keeping, Kept},
     seen::{SeenFolder, Stat},
-    trees,
+    trees::{self, Named},
+    walk,
 };
 use crate::{Result, StoreError};
-use ignore::{DirEntry, WalkBuilder, WalkState};
 use plimsoll_domain::{
     Timestamp,
-    content::{ContentHash, Node},
+    content::{ContentHash, Entry, Node},
 };
 use std::{
     collections::HashMap,
     fs::{self, File, Metadata},
     io::{self, BufReader},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -108,7 +108,8 @@ struct Save {
     keeping: Keeping,
     progress: Arc<Progress>,
     refused: Mutex<Refused>,
-    found: Mutex<Vec<Found>>,
+    /// The files and links of each folder.
+    found: Mutex<HashMap<String, Named>>,
 }
 
 #[derive(Default)]
@@ -117,17 +118,10 @@ struct Refused {
     broken: Option<StoreError>,
 }
 
-pub(super) struct Found {
-    /// Relative, with slashes.
-    pub(super) path: String,
-    pub(super) node: Node,
-    pub(super) stat: Stat,
-}
-
 impl Save {
     fn run(self, files: &Files, key: String, now: Timestamp, guard: Guard) -> Result<Saved> {
         let began = now.as_millis().saturating_mul(1_000_000);
-        self.walk();
+        walk(&self.workspace, &self.rules, &self);
         if self.progress.cancelled.load(Ordering::Relaxed) {
             return Err(StoreError::Cancelled);
         }
@@ -164,23 +158,9 @@ impl Save {
         }
     }
 
-    fn walk(&self) {
-        let walker = walker(&self.workspace, &self.rules).build_parallel();
-        walker.run(|| {
-            let mut gathered = Gathered {
-                save: self,
-                found: Vec::new(),
-                last: self.recall(""),
-            };
-            Box::new(move |entry| gathered.visit(entry))
-        });
-    }
-
     /// What was last seen of a folder.
-    fn recall(&self, folder: &str) -> (String, Option<SeenFolder>) {
-        let body = self.seen.get(folder);
-        let seen = body.and_then(|body| SeenFolder::read(body));
-        (folder.to_owned(), seen)
+    fn recall(&self, folder: &str) -> Option<SeenFolder> {
+        SeenFolder::read(self.seen.get(folder)?)
     }
 
     fn refuse(&self, path: &Path, why: &str) {
@@ -191,58 +171,46 @@ impl Save {
         }
     }
 
-    /// One entry of the walk as a node.
-    fn look(&self, entry: &DirEntry, seen: Option<&SeenFolder>) -> Option<(Node, Stat)> {
-        let metadata = match entry.path().symlink_metadata() {
+    /// One entry of the walk as a node; folders come by themselves.
+    fn look(&self, found: &Found, seen: Option<&SeenFolder>) -> Option<(Node, Stat)> {
+        let entry = &found.entry;
+        let metadata = match entry.metadata() {
             Ok(metadata) => metadata,
             // It was deleted between the listing and now: then it is no part of this state.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                self.refuse(entry.path(), &error.to_string());
+                self.refuse(&entry.path(), &error.to_string());
                 return None;
             }
         };
         let kind = metadata.file_type();
-        if kind.is_dir() {
-            let tree = ContentHash::from_bytes([0; 32]);
-            return Some((
-                Node::Folder {
-                    tree,
-                    files: 0,
-                    bytes: 0,
-                },
-                Stat::default(),
-            ));
-        }
         if kind.is_symlink() {
             return match fs::read_link(entry.path())
                 .map(|target| target.into_os_string().into_string())
             {
                 Ok(Ok(target)) => Some((Node::Link { target }, Stat::default())),
                 Ok(Err(_)) => {
-                    self.refuse(entry.path(), "it points to a name that is no Unicode");
+                    self.refuse(&entry.path(), "it points to a name that is no Unicode");
                     None
                 }
                 Err(error) => {
-                    self.refuse(entry.path(), &error.to_string());
+                    self.refuse(&entry.path(), &error.to_string());
                     None
                 }
             };
         }
         if !kind.is_file() {
-            // Sockets, pipes and devices hold no bytes of the project.
+            // What became a folder meanwhile is of the next state; sockets, pipes and devices hold
+            // no bytes of the project.
             return None;
         }
         self.progress.files.fetch_add(1, Ordering::Relaxed);
         let stat = Stat::of(&metadata);
-        let name = entry.file_name().to_str();
-        let same = seen
-            .zip(name)
-            .and_then(|(seen, name)| seen.same(name, stat, metadata.len()));
+        let same = seen.and_then(|seen| seen.same(&found.name, stat, metadata.len()));
         if let Some(same) = same {
             return Some((with_mode(same.node.clone(), &metadata), stat));
         }
-        self.read(entry.path(), &metadata)
+        self.read(&entry.path(), &metadata)
     }
 
     /// Reads a file that was touched; again when it changes meanwhile.
@@ -291,73 +259,39 @@ impl Save {
     }
 }
 
-/// What one thread of the walk found; handed over when the thread is done.
-struct Gathered<'a> {
-    save: &'a Save,
-    found: Vec<Found>,
-    /// The folder that was looked into last: its files mostly come one after the other.
-    last: (String, Option<SeenFolder>),
-}
-
-impl Gathered<'_> {
-    fn visit(&mut self, entry: std::result::Result<DirEntry, ignore::Error>) -> WalkState {
-        let save = self.save;
-        if save.progress.cancelled.load(Ordering::Relaxed) || lock(&save.refused).broken.is_some() {
-            return WalkState::Quit;
+impl Visit for Save {
+    fn folder(&self, path: &str, listed: io::Result<Listed>) -> ControlFlow<()> {
+        if self.progress.cancelled.load(Ordering::Relaxed) || lock(&self.refused).broken.is_some() {
+            return ControlFlow::Break(());
         }
-        let entry = match entry {
-            Ok(entry) => entry,
+        let listed = match listed {
+            Ok(listed) => listed,
+            // It was deleted between the listing of the one above and now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return ControlFlow::Continue(());
+            }
             Err(error) => {
-                save.refuse(Path::new(""), &error.to_string());
-                return WalkState::Continue;
+                self.refuse(&self.workspace.join(path), &error.to_string());
+                return ControlFlow::Continue(());
             }
         };
-        if entry.depth() == 0 {
-            return WalkState::Continue;
+        for unnamed in &listed.unnamed {
+            self.refuse(unnamed, "its name is no Unicode");
         }
-        let Some(path) = relative(&save.workspace, entry.path()) else {
-            save.refuse(entry.path(), "its name is no Unicode");
-            return WalkState::Continue;
-        };
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if self.last.0 != folder {
-            self.last = save.recall(folder);
+        let seen = self.recall(path);
+        let mut named = Named::with_capacity(listed.entries.len());
+        for found in listed.entries {
+            if found.kind.is_dir() {
+                continue;
+            }
+            if let Some((node, stat)) = self.look(&found, seen.as_ref()) {
+                let name = found.name;
+                named.push((Entry { name, node }, stat));
+            }
         }
-        if let Some((node, stat)) = save.look(&entry, self.last.1.as_ref()) {
-            self.found.push(Found { path, node, stat });
-        }
-        WalkState::Continue
+        lock(&self.found).insert(path.to_owned(), named);
+        ControlFlow::Continue(())
     }
-}
-
-impl Drop for Gathered<'_> {
-    fn drop(&mut self) {
-        lock(&self.save.found).append(&mut self.found);
-    }
-}
-
-/// A walk over what belongs to a version of a workspace.
-pub(crate) fn walker(workspace: &Path, rules: &Rules) -> WalkBuilder {
-    let rules = rules.clone();
-    let mut walker = WalkBuilder::new(workspace);
-    walker
-        .hidden(false)
-        .parents(false)
-        .require_git(false)
-        .git_global(false)
-        .follow_links(false)
-        .threads(
-            std::thread::available_parallelism()
-                .map_or(2, usize::from)
-                .min(8),
-        )
-        .add_custom_ignore_filename(IGNORE_FILE)
-        .filter_entry(move |entry| {
-            let never = || entry.file_name().to_str().is_some_and(is_never_saved);
-            let is_folder = || entry.file_type().is_some_and(|kind| kind.is_dir());
-            entry.depth() == 0 || !(never() || rules.leave_out(entry.path(), is_folder()))
-        });
-    walker
 }
 
 /// What the disk says about the workspace's own folder.
@@ -368,12 +302,6 @@ fn place(workspace: &Path) -> Result<Metadata> {
             path: workspace.to_owned(),
         }),
     }
-}
-
-fn relative(workspace: &Path, path: &Path) -> Option<String> {
-    let parts = path.strip_prefix(workspace).ok()?.components();
-    let parts: Option<Vec<&str>> = parts.map(|part| part.as_os_str().to_str()).collect();
-    Some(parts?.join("/"))
 }
 
 fn with_mode(node: Node, metadata: &Metadata) -> Node {

@@ -3,7 +3,7 @@
 use super::{
     index::Seen,
     keeping::Keeping,
-    save::{Found, NAMED},
+    save::NAMED,
     seen::{SeenFolder, Stat},
 };
 use crate::Result;
@@ -23,17 +23,19 @@ pub(super) struct Trees {
     pub(super) refused_by_windows: Vec<String>,
 }
 
-type Named = Vec<(Entry, Stat)>;
+/// What is in a folder, with what the disk says about it.
+pub(super) type Named = Vec<(Entry, Stat)>;
 
-/// Keeps the trees of all folders, from the deepest up to the root.
+/// Keeps the trees of all folders, from the deepest up to the root. `folders` has the files and links
+/// of each.
 pub(super) fn put_together(
     keeping: &Keeping,
     before: &HashMap<String, Vec<u8>>,
-    found: Vec<Found>,
+    mut folders: HashMap<String, Named>,
     began: i64,
     workspace: String,
 ) -> Result<Trees> {
-    let mut folders = by_folder(found);
+    folders.entry(String::new()).or_default();
     let mut paths: Vec<String> = folders.keys().cloned().collect();
     paths.sort_unstable_by_key(|path| Reverse(depth(path)));
     let mut seen = Seen {
@@ -76,7 +78,11 @@ pub(super) fn put_together(
             files,
             bytes: size,
         };
-        put(&mut folders, above, name, node, Stat::default());
+        let name = name.to_owned();
+        // A folder that was deleted while it was walked may have left folders behind that were not.
+        if let Some(above) = folders.get_mut(above) {
+            above.push((Entry { name, node }, Stat::default()));
+        }
     }
     let (root, (files, bytes)) = root;
     Ok(Trees {
@@ -97,41 +103,6 @@ fn name_refused(folder: &str, entries: &[Entry], refused: &mut Vec<String>) {
         if let Some(why) = content::refused_by_windows(name) {
             let slash = if folder.is_empty() { "" } else { "/" };
             refused.push(format!("{folder}{slash}{name}: {why}"));
-        }
-    }
-}
-
-/// The files and links of each folder; the root is always among them.
-fn by_folder(found: Vec<Found>) -> HashMap<String, Named> {
-    let mut folders = HashMap::from([(String::new(), Named::new())]);
-    for Found { path, node, stat } in found {
-        if matches!(node, Node::Folder { .. }) {
-            folders.entry(path).or_default();
-            continue;
-        }
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-        put(&mut folders, folder, name, node, stat);
-    }
-    // A folder that was deleted while it was walked may have left its files behind.
-    let mut paths: Vec<String> = folders.keys().cloned().collect();
-    while let Some(path) = paths.pop() {
-        if let Some((above, _)) = path.rsplit_once('/')
-            && !folders.contains_key(above)
-        {
-            folders.insert(above.to_owned(), Named::new());
-            paths.push(above.to_owned());
-        }
-    }
-    folders
-}
-
-fn put(folders: &mut HashMap<String, Named>, folder: &str, name: &str, node: Node, stat: Stat) {
-    let name = name.to_owned();
-    let entry = (Entry { name, node }, stat);
-    match folders.get_mut(folder) {
-        Some(named) => named.push(entry),
-        None => {
-            folders.insert(folder.to_owned(), vec![entry]);
         }
     }
 }

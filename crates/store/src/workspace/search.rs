@@ -1,12 +1,16 @@
 //! Searching through all texts of a project, and replacing what was found.
 
 use super::{Result, Workspace, WorkspaceError, Writing, error::failed, text::is_text};
-use crate::files::walker;
-use ignore::{WalkState, overrides::OverrideBuilder};
+use crate::files::{Listed, Visit, walk};
+use ignore::{
+    Match,
+    overrides::{Override, OverrideBuilder},
+};
 use plimsoll_domain::{content::ContentHash, path::FilePath};
 use regex::{NoExpand, Regex, RegexBuilder, Replacer};
 use std::{
-    fs,
+    fs, io,
+    ops::ControlFlow,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
@@ -104,49 +108,28 @@ impl Workspace {
         stop: &AtomicBool,
         found: &(dyn Fn(FileHits) + Sync),
     ) -> Result<SearchEnd> {
-        let pattern = Pattern::read(query, instead)?;
-        let mut walker = walker(&self.root, &self.rules);
-        let only = query.only.trim();
-        if !only.is_empty() {
-            let mut overrides = OverrideBuilder::new(&self.root);
-            let built = overrides.add(only).and_then(|builder| builder.build());
-            walker.overrides(built.map_err(|error| WorkspaceError::BadPattern {
-                why: error.to_string(),
-            })?);
+        let mut only = OverrideBuilder::new(&self.root);
+        if !query.only.trim().is_empty() {
+            only.add(query.only.trim()).map_err(bad_glob)?;
         }
-        let (files, hits) = (AtomicU64::new(0), AtomicU64::new(0));
-        let cut = AtomicBool::new(false);
-        walker.build_parallel().run(|| {
-            Box::new(|entry| {
-                if stop.load(Ordering::Relaxed) {
-                    return WalkState::Quit;
-                }
-                let entry = match entry {
-                    Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => entry,
-                    // What cannot be listed cannot be searched; the tree says why.
-                    _ => return WalkState::Continue,
-                };
-                let Some((path, text)) = self.text_at(entry.path()) else {
-                    return WalkState::Continue;
-                };
-                files.fetch_add(1, Ordering::Relaxed);
-                if let Some(there) = pattern.search(path, &text) {
-                    if hits.fetch_add(there.count, Ordering::Relaxed) >= MOST_HITS {
-                        cut.store(true, Ordering::Relaxed);
-                        return WalkState::Quit;
-                    }
-                    found(there);
-                }
-                WalkState::Continue
-            })
-        });
+        let search = Search {
+            workspace: self,
+            pattern: Pattern::read(query, instead)?,
+            only: only.build().map_err(bad_glob)?,
+            stop,
+            found,
+            files: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            is_cut: AtomicBool::new(false),
+        };
+        walk(&self.root, &self.rules, &search);
         if stop.load(Ordering::Relaxed) {
             return Err(WorkspaceError::Stopped);
         }
         Ok(SearchEnd {
-            files: files.into_inner(),
-            hits: hits.into_inner(),
-            is_cut: cut.into_inner(),
+            files: search.files.into_inner(),
+            hits: search.hits.into_inner(),
+            is_cut: search.is_cut.into_inner(),
         })
     }
 
@@ -213,6 +196,70 @@ impl Workspace {
             return None;
         }
         Some((path, String::from_utf8(bytes).ok()?))
+    }
+}
+
+fn bad_glob(error: ignore::Error) -> WorkspaceError {
+    WorkspaceError::BadPattern {
+        why: error.to_string(),
+    }
+}
+
+/// A search on its way.
+struct Search<'a> {
+    workspace: &'a Workspace,
+    pattern: Pattern,
+    only: Override,
+    stop: &'a AtomicBool,
+    found: &'a (dyn Fn(FileHits) + Sync),
+    files: AtomicU64,
+    hits: AtomicU64,
+    is_cut: AtomicBool,
+}
+
+impl Visit for Search<'_> {
+    fn folder(&self, _: &str, listed: io::Result<Listed>) -> ControlFlow<()> {
+        // What cannot be listed cannot be searched; the tree says why.
+        let entries = listed.map_or_else(|_| Vec::new(), |listed| listed.entries);
+        for found in entries.iter().filter(|found| found.kind.is_file()) {
+            if self.stop.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            let place = found.entry.path();
+            if !self.is_wanted(&place) {
+                continue;
+            }
+            let Some((path, text)) = self.workspace.text_at(&place) else {
+                continue;
+            };
+            self.files.fetch_add(1, Ordering::Relaxed);
+            if let Some(there) = self.pattern.search(path, &text) {
+                if self.hits.fetch_add(there.count, Ordering::Relaxed) >= MOST_HITS {
+                    self.is_cut.store(true, Ordering::Relaxed);
+                    return ControlFlow::Break(());
+                }
+                (self.found)(there);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Search<'_> {
+    /// Whether a file is among those that are to be searched: by itself, or by a folder it is in.
+    fn is_wanted(&self, file: &Path) -> bool {
+        let verdict = self.only.matched(file, false);
+        if verdict.is_whitelist() {
+            return true;
+        }
+        let folders = file.ancestors().skip(1);
+        let mut folders = folders.take_while(|folder| *folder != self.workspace.root);
+        let of_folder = folders.find_map(|folder| match self.only.matched(folder, true) {
+            Match::None => None,
+            Match::Whitelist(_) => Some(true),
+            Match::Ignore(_) => Some(false),
+        });
+        of_folder.unwrap_or(!verdict.is_ignore())
     }
 }
 

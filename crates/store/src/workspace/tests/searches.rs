@@ -85,6 +85,25 @@ fn a_search_finds_places_in_texts_that_are_not_ignored() {
 }
 
 #[test]
+fn a_search_in_some_files_only_takes_folders_and_exceptions_and_nothing_ignored() {
+    let ground = ground();
+    let searched = |only: &str| {
+        let only = only.to_owned();
+        let query = Query {
+            only,
+            ..query("box")
+        };
+        let (found, _) = search(&ground, &query, None);
+        let paths: Vec<String> = found.iter().map(|hits| hits.path.to_string()).collect();
+        paths
+    };
+    assert_eq!(searched("src/"), ["src/b.ts"]);
+    assert_eq!(searched("!src/"), ["a.css"]);
+    assert_eq!(searched("!*.css"), ["src/b.ts"]);
+    assert_eq!(searched("*"), ["a.css", "src/b.ts"]);
+}
+
+#[test]
 fn replacing_touches_only_what_was_seen_and_keeps_line_endings() {
     let ground = ground();
     let (found, _) = search(&ground, &query("box"), Some("$1"));
