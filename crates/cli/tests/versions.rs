@@ -204,6 +204,81 @@ fn several_processes_save_one_project_at_once_and_none_takes_anothers_number() {
 }
 
 #[test]
+fn saves_and_prunings_of_several_processes_at_once_lose_no_version() {
+    let (desk, folder, _) = desk();
+    let run = |more: &[&str]| {
+        let all = [&["versions"], more, &["--project", "site", "--json"]].concat();
+        desk.command(&all).output().unwrap()
+    };
+    std::thread::scope(|scope| {
+        for writer in 0..2u8 {
+            let (run, folder) = (&run, &folder);
+            scope.spawn(move || {
+                for round in 0..6u8 {
+                    let bytes: Vec<u8> = (0..60_000u32).map(|at| (at / 97) as u8 ^ round).collect();
+                    fs::write(folder.path().join(format!("part-{writer}")), bytes).unwrap();
+                    run(&["save"]);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..6 {
+                let pruned = run(&["prune", "--last", "3", "--days", "0", "--yes"]);
+                assert!(pruned.status.success(), "{pruned:?}");
+            }
+        });
+    });
+    let check = desk.ok(&["versions", "check", "--read-data"]);
+    assert_eq!(check["hurt"], serde_json::json!([]), "{check}");
+    let listed = desk.ok(&["versions", "list", "--project", "site"]);
+    assert!(listed.as_array().unwrap().len() >= 3, "{listed}");
+}
+
+#[test]
+fn a_rule_that_keeps_nothing_and_a_name_that_means_another_version_are_refused() {
+    let (desk, _folder, _) = desk();
+    desk.ok(&["versions", "save", "--project", "site"]);
+    let rule = ["--last", "0", "--days", "0", "--yes"];
+    let (_, refused) =
+        desk.fails(&[&["versions", "prune", "--project", "site"], &rule[..]].concat());
+    assert_eq!(refused["code"], "invalid_setting", "{refused}");
+    for name in ["latest", "1"] {
+        let (_, refused) = desk.fails(&["versions", "name", "--project", "site", "1", name]);
+        assert_eq!(refused["code"], "invalid_name", "{refused}");
+    }
+    let listed = desk.ok(&["versions", "list", "--project", "site"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_folder_in_or_around_our_own_data_is_no_projects() {
+    let desk = Desk::offline("own-data");
+    let home = desk.home();
+    for folder in [
+        home.clone(),
+        home.parent().unwrap().to_owned(),
+        home.join("versions"),
+    ] {
+        fs::create_dir_all(&folder).unwrap();
+        let folder = folder.to_str().unwrap();
+        let (_, refused) = desk.fails(&["project", "create", "own", "--folder", folder]);
+        assert_eq!(refused["code"], "invalid_folder", "{refused}");
+    }
+}
+
+#[test]
+fn a_file_of_any_size_is_shown_whole() {
+    let (desk, folder, _) = desk();
+    let large: Vec<u8> = (0..9_000_000u32).map(|at| (at / 7_919) as u8).collect();
+    fs::write(folder.path().join("large"), &large).unwrap();
+    desk.ok(&["versions", "save", "--project", "site"]);
+    let arguments = ["versions", "show", "--project", "site", "1", "large"];
+    let shown = desk.command(&arguments).output().unwrap();
+    assert!(shown.status.success());
+    assert!(shown.stdout == large, "{} bytes", shown.stdout.len());
+}
+
+#[test]
 fn settings_of_a_project_are_kept_checked_and_taken_along() {
     let (desk, folder, _) = desk();
     fn settings<'a>(more: &[&'a str]) -> Vec<&'a str> {

@@ -8,10 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 const MOST_RULES: usize = 500;
 /// Longest rule, in characters.
 const LONGEST_RULE: usize = 500;
-/// Most versions that a rule can ask to keep.
-const MOST_VERSIONS: u32 = 100_000;
-/// Longest time that a rule can ask for, in days: a century.
-const LONGEST_DAYS: u32 = 36_500;
 
 /// The settings of a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -68,15 +64,7 @@ impl ProjectSettings {
     /// The first setting that cannot be.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         let refuse = |setting, why: String| Err(InvalidSetting { setting, why });
-        if !(1..=MOST_VERSIONS).contains(&self.retention.last) {
-            return refuse(
-                "retention.last",
-                format!("keep at least 1 and at most {MOST_VERSIONS} versions"),
-            );
-        }
-        if self.retention.days > LONGEST_DAYS {
-            return refuse("retention.days", format!("at most {LONGEST_DAYS} days"));
-        }
+        self.retention.check()?;
         if let Err(invalid) = self.run.check() {
             let setting = match invalid.setting {
                 "postgres" => "run.postgres",

@@ -1,6 +1,8 @@
 //! Versions: saved states of a project's files, and which of them are kept.
 
-use crate::{ProjectId, Timestamp, VersionId, content::ContentHash, name::Name};
+use crate::{
+    ProjectId, Timestamp, VersionId, content::ContentHash, name::Name, settings::InvalidSetting,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -64,6 +66,31 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         Self { last: 50, days: 90 }
+    }
+}
+
+/// Most versions that a rule can ask to keep.
+const MOST_VERSIONS: u32 = 100_000;
+/// Longest time that a rule can ask for, in days: a century.
+const LONGEST_DAYS: u32 = 36_500;
+
+impl Retention {
+    /// Checks that a rule keeps something, and is one that somebody can mean.
+    ///
+    /// # Errors
+    /// Which of its numbers cannot be.
+    pub fn check(self) -> Result<(), InvalidSetting> {
+        let refuse = |setting, why: String| Err(InvalidSetting { setting, why });
+        if !(1..=MOST_VERSIONS).contains(&self.last) {
+            return refuse(
+                "retention.last",
+                format!("keep at least 1 and at most {MOST_VERSIONS} versions"),
+            );
+        }
+        if self.days > LONGEST_DAYS {
+            return refuse("retention.days", format!("at most {LONGEST_DAYS} days"));
+        }
+        Ok(())
     }
 }
 

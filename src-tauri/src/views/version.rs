@@ -333,15 +333,18 @@ pub struct CheckedView {
 /// A version of which not everything can be read.
 #[derive(Debug, Clone, Serialize, Deserialize, Type)]
 pub struct HurtVersionView {
+    /// Its project's name.
+    pub project: String,
     /// The version.
     pub version: VersionView,
-    /// The paths that cannot be read.
+    /// The paths that cannot be read; an empty one is all of it.
     pub paths: Vec<String>,
 }
 
 impl From<Checked> for CheckedView {
     fn from(checked: Checked) -> Self {
         let hurt = checked.hurt.into_iter().map(|hurt| HurtVersionView {
+            project: hurt.project.to_string(),
             version: hurt.version.into(),
             paths: hurt.paths,
         });
@@ -359,6 +362,10 @@ impl From<Checked> for CheckedView {
 pub struct RepairedView {
     /// Damaged pieces of content that were struck out.
     pub struck: u64,
+    /// Pieces that were thought lost and lie in a pack all the same.
+    pub found: u64,
+    /// Projects whose folders could not be looked through, each with the reason.
+    pub unsaved: Vec<String>,
     /// What is still hurt.
     pub left: CheckedView,
 }
@@ -367,6 +374,8 @@ impl From<Repaired> for RepairedView {
     fn from(repaired: Repaired) -> Self {
         Self {
             struck: repaired.struck,
+            found: repaired.found,
+            unsaved: repaired.unsaved,
             left: repaired.left.into(),
         }
     }

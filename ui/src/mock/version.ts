@@ -202,12 +202,20 @@ const checked: CheckedView = {
 	damaged_packs: asked('check') === 'hurt' ? [hash(99)] : [],
 	hurt:
 		asked('check') === 'hurt'
-			? [{ version: version(238), paths: ['public/shelf-1.jpg', 'public/shelf-2.jpg'] }]
+			? [
+					{
+						project: 'shop',
+						version: version(238),
+						paths: ['public/shelf-1.jpg', 'public/shelf-2.jpg']
+					}
+				]
 			: []
 };
 answer('version_check', () => checked);
 answer('version_repair', () => ({
 	struck: 2,
+	found: 1,
+	unsaved: [],
 	left: { ...checked, damaged_packs: [], hurt: [] }
 }));
 answer('version_plan_deploy', () =>

@@ -14,7 +14,7 @@ use plimsoll_domain::{
 };
 use plimsoll_engine::{Checked, VersionDifference as Difference};
 use serde_json::json;
-use std::{fmt::Write as _, io::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc};
 
 /// `plimsoll versions …`
 pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
@@ -50,14 +50,12 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
             path: Some(path),
         } => {
             let version = called(&project, &version, desk).await?;
-            let file = engine.version_file(version.id, &path).await?;
-            match file.bytes {
-                Some(content) if !desk.output.json => {
-                    std::io::stdout()
-                        .write_all(&content)
-                        .map_err(|error| Failed::input("output_closed", error.to_string(), ""))?;
-                }
-                _ => desk.output.answer(&file.node, |node| format!("{node:?}")),
+            if desk.output.json {
+                let file = engine.version_file(version.id, &path).await?;
+                desk.output.answer(&file, |_| String::new());
+            } else {
+                let shown = engine.write_version_file(version.id, &path, std::io::stdout());
+                shown.await?;
             }
         }
         VersionVerb::Show {
@@ -197,7 +195,14 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
         }
         VersionVerb::Check { read_data, repair } => {
             let found = if repair {
-                engine.repair_versions().await?.left
+                let repaired = engine.repair_versions().await?;
+                if !repaired.unsaved.is_empty() {
+                    desk.output.note(&format!(
+                        "These folders could not be looked through:\n{}",
+                        repaired.unsaved.join("\n")
+                    ));
+                }
+                repaired.left
             } else {
                 engine.check_versions(read_data).await?
             };
@@ -278,7 +283,10 @@ async fn lines(
         let old = text(desk, before, change.before.as_ref(), &change.path).await?;
         let new = text(desk, after, change.after.as_ref(), &change.path).await?;
         if let (Some(old), Some(new)) = (old, new) {
-            let diff = similar::TextDiff::from_lines(&old, &new);
+            // Beyond that it may be longer than needed, and it ends.
+            let diff = similar::TextDiff::configure()
+                .timeout(std::time::Duration::from_secs(2))
+                .diff_lines(&old, &new);
             let (a, b) = (format!("a/{}", change.path), format!("b/{}", change.path));
             let _ = write!(out, "{}", diff.unified_diff().header(&a, &b));
         } else {
@@ -335,15 +343,30 @@ fn report(desk: &Desk, found: &Checked) -> Answer {
     }
     let mut failed = Failed::input(
         "content_damaged",
-        format!("{} versions are hurt.", found.hurt.len()),
+        match found.hurt.len() {
+            0 => "No version is hurt, and a pack is damaged.".to_owned(),
+            1 => "1 version is hurt.".to_owned(),
+            count => format!("{count} versions are hurt."),
+        },
         "Everything else in them can be read. Run `plimsoll versions check --repair`: it keeps \
          again what the projects' folders still have.",
     );
-    failed.failure.evidence = found
-        .hurt
-        .iter()
-        .map(|hurt| format!("version {}: {}", hurt.version.number, hurt.paths.join(", ")))
-        .collect();
+    let hurt = found.hurt.iter().map(|hurt| {
+        let paths: Vec<&str> = hurt.paths.iter().map(|path| shown(path)).collect();
+        let (project, number) = (&hurt.project, hurt.version.number);
+        format!("{project}, version {number}: {}", paths.join(", "))
+    });
+    let packs = found.damaged_packs.iter();
+    let packs = packs.map(|pack| format!("pack {pack} is damaged or missing"));
+    failed.failure.evidence = hurt.chain(packs).collect();
     failed.kind = crate::failure::Kind::Internal;
     Err(failed)
+}
+
+/// A path that cannot be read, or the whole state.
+fn shown(path: &str) -> &str {
+    match path {
+        "" => "all of it",
+        path => path,
+    }
 }

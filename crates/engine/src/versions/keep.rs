@@ -11,7 +11,7 @@ use plimsoll_domain::{
 };
 use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What a pruning lets go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,17 +40,23 @@ pub struct Checked {
 /// A version of which not everything can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HurtVersion {
+    /// Its project's name.
+    pub project: Name,
     /// The version.
     pub version: Version,
-    /// The paths that cannot be read; everything else in it can.
+    /// The paths that cannot be read; everything else in it can. An empty one is all of it.
     pub paths: Vec<String>,
 }
 
 /// What a repair did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Repaired {
-    /// Damaged objects that were struck out.
+    /// Damaged pieces of content that were struck out.
     pub struck: u64,
+    /// Pieces that were thought lost, or unknown, and lie in a pack all the same.
+    pub found: u64,
+    /// Projects whose folders could not be saved again, each with the reason.
+    pub unsaved: Vec<String>,
     /// What is still hurt, after everything that the projects' folders still have was kept again.
     pub left: Checked,
 }
@@ -62,6 +68,13 @@ impl Engine {
         id: VersionId,
         name: Option<Name>,
     ) -> Result<Receipt<VersionId>> {
+        if let Some(name) = &name
+            && means_another(name.as_str())
+        {
+            let text = format!("“{name}” means another version already.");
+            return Err(EngineError::bad_input("invalid_name", text)
+                .next_step("Choose a name that is no number and not `latest`."));
+        }
         let version = Version {
             name,
             ..self.version(id).await?
@@ -113,41 +126,63 @@ impl Engine {
     }
 
     async fn let_go(&self, id: ProjectId, rule: Retention, act: bool) -> Result<Prunable> {
+        rule.check()?;
         let world = &self.world;
-        let project = world.store.need::<Project>(&id).await?;
-        let versions = self.versions(id).await?;
-        let mut needed = self.versions_in_use(id, &versions).await?;
-        needed.extend(project.active_version_id);
-        let gone: BTreeSet<VersionId> = prunable(&versions, &needed, rule, world.now())
-            .into_iter()
-            .collect();
-        if act && !gone.is_empty() {
-            let mut write = world.store.write().await?;
-            for id in &gone {
-                write.delete::<Version>(id).await?;
-            }
-            let details = json!({"versions": gone.len(), "rule": rule});
+        let files = self.file_store().await?;
+        if !act {
+            let (versions, keep) = self.spared_by(id, rule).await?;
+            let waste_bytes = files.prunable(&keep).await?.waste_bytes;
+            return Ok(Prunable {
+                versions,
+                waste_bytes,
+                freed_bytes: 0,
+            });
+        }
+        // From here on nobody saves, and nobody pins, names or deploys a version that was chosen to
+        // go: what is kept is read while that is so.
+        let pruning = files.pruning().await?;
+        let mut write = world.store.write().await?;
+        let (versions, keep) = self.spared_by(id, rule).await?;
+        let planned = pruning.keep_only(&keep).await?;
+        for version in &versions {
+            write.delete::<Version>(&version.id).await?;
+        }
+        if versions.is_empty() {
+            drop(write);
+        } else {
+            let details = json!({"versions": versions.len(), "rule": rule});
             let about = format!("project:{id}");
             self.audited(&mut write, "version.prune", about, details)
                 .await?;
             write.commit().await?;
         }
-        let all = self.all_versions().await?;
-        let keep: Vec<ContentHash> = all
-            .iter()
-            .filter(|version| !gone.contains(&version.id))
-            .map(|version| version.root)
-            .collect();
-        let files = self.file_store().await?;
-        let pruned = files.prune(&keep, world.now().as_millis(), act).await?;
+        let pruned = planned.prune(world.now().as_millis()).await?;
         Ok(Prunable {
-            versions: versions
-                .into_iter()
-                .filter(|version| gone.contains(&version.id))
-                .collect(),
+            versions,
             waste_bytes: pruned.waste_bytes,
             freed_bytes: pruned.freed_bytes,
         })
+    }
+
+    /// The versions of a project that a rule lets go, and the states that stay, of all projects.
+    async fn spared_by(
+        &self,
+        id: ProjectId,
+        rule: Retention,
+    ) -> Result<(Vec<Version>, Vec<ContentHash>)> {
+        let project = self.world.store.need::<Project>(&id).await?;
+        let versions = self.versions(id).await?;
+        let mut needed = self.versions_in_use(id, &versions).await?;
+        needed.extend(project.active_version_id);
+        let gone: BTreeSet<VersionId> = prunable(&versions, &needed, rule, self.world.now())
+            .into_iter()
+            .collect();
+        let (going, _) = versions
+            .into_iter()
+            .partition(|version| gone.contains(&version.id));
+        let mut all = self.all_versions().await?;
+        all.retain(|version| !gone.contains(&version.id));
+        Ok((going, all.iter().map(|version| version.root).collect()))
     }
 
     /// Proves that every version can be read; with `read_data` by reading every byte.
@@ -155,9 +190,13 @@ impl Engine {
         let versions = self.all_versions().await?;
         let roots: Vec<ContentHash> = versions.iter().map(|version| version.root).collect();
         let check = self.file_store().await?.check(&roots, read_data).await?;
+        let projects = self.projects().await?;
         let hurt = versions.into_iter().filter_map(|version| {
             let hurt = check.hurt.iter().find(|hurt| hurt.root == version.root)?;
+            let mut projects = projects.iter();
+            let project = projects.find(|project| project.id == version.project_id)?;
             Some(HurtVersion {
+                project: project.name.clone(),
                 version,
                 paths: hurt.paths.clone(),
             })
@@ -170,33 +209,33 @@ impl Engine {
         })
     }
 
-    /// Strikes damaged content out and keeps again what the projects' folders still have of it.
+    /// Makes the store say again what it really holds, and keeps again what the projects' folders
+    /// still have of what is lost.
     pub async fn repair_versions(&self) -> Result<Repaired> {
-        let files = self.file_store().await?;
-        let struck = files.forget_damaged().await?;
+        let (files, now) = (self.file_store().await?, self.world.now());
+        let versions = self.all_versions().await?;
+        let roots: Vec<ContentHash> = versions.iter().map(|version| version.root).collect();
+        let mended = files.mend(&roots, now.as_millis()).await?;
+        let mut unsaved = Vec::new();
         for project in self.projects().await? {
-            let Some(folder) = self.project_folder(project.id).await? else {
+            let folder = self.project_folder(project.id).await?;
+            let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
                 continue;
             };
-            if folder.is_dir() {
-                files
-                    .save(
-                        &folder,
-                        &project.settings.ignore,
-                        self.world.now(),
-                        &std::sync::Arc::default(),
-                    )
-                    .await?;
+            let ignored = &project.settings.ignore;
+            let saved = files.save(&folder, ignored, now, &Arc::default()).await;
+            // What one folder has must not hang on another one.
+            if let Err(error) = saved {
+                unsaved.push(format!("{}: {error}", project.name));
             }
         }
-        self.note(
-            "version.repair",
-            "versions".to_owned(),
-            json!({"struck": struck}),
-        )
-        .await?;
+        let details = json!({"struck": mended.struck, "found": mended.found});
+        self.note("version.repair", "versions".to_owned(), details)
+            .await?;
         Ok(Repaired {
-            struck,
+            struck: mended.struck,
+            found: mended.found,
+            unsaved,
             left: self.check_versions(true).await?,
         })
     }
@@ -262,4 +301,9 @@ impl Engine {
             seq,
         })
     }
+}
+
+/// Whether a name would be understood as a number or as the last version.
+fn means_another(name: &str) -> bool {
+    name == super::LATEST || name.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -7,6 +7,7 @@ use plimsoll_domain::{
 };
 use plimsoll_store::files::Difference;
 use serde::Serialize;
+use std::io::Write;
 
 /// Most bytes of a file that are shown.
 const SHOWN: u64 = 8 << 20;
@@ -42,6 +43,25 @@ impl Engine {
                 })
             }
             node @ (Node::File { .. } | Node::Link { .. }) => Ok(FileContent { node, bytes: None }),
+            Node::Folder { .. } => Err(not_in_it("file", version.number, path)),
+        }
+    }
+
+    /// Writes a file of a version, whatever its size; of a link, what is written in it.
+    pub async fn write_version_file(
+        &self,
+        id: VersionId,
+        path: &str,
+        mut to: impl Write + Send + 'static,
+    ) -> Result<()> {
+        let version = self.version(id).await?;
+        let files = self.file_store().await?;
+        let node = files.find(version.root, path).await?;
+        match node.ok_or_else(|| not_in_it("file", version.number, path))? {
+            node @ Node::File { .. } => Ok(files.content_to(node, to).await?),
+            Node::Link { target } => to.write_all(target.as_bytes()).map_err(|error| {
+                EngineError::bad_input("output_closed", error.to_string()).next_step("Try again.")
+            }),
             Node::Folder { .. } => Err(not_in_it("file", version.number, path)),
         }
     }

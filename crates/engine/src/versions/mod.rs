@@ -28,6 +28,9 @@ use std::path::{Component, Path, PathBuf};
 /// Where the store of files lies, in the store's folder.
 pub(crate) const FOLDER: &str = "versions";
 
+/// What means the newest version.
+const LATEST: &str = "latest";
+
 /// The local setting that holds a project's folder: paths differ from machine to machine.
 pub(crate) fn folder_setting(project: ProjectId) -> String {
     format!("workspace/{project}")
@@ -58,6 +61,14 @@ impl Engine {
         let text = folder.to_str().ok_or_else(|| {
             invalid_folder(&folder, "its path is no Unicode").next_step("Move the folder.")
         })?;
+        // A restore in such a folder would take back what Plimsoll keeps of all projects.
+        let own = std::fs::canonicalize(world.store.folder());
+        if own.is_ok_and(|own| own.starts_with(&folder) || folder.starts_with(&own)) {
+            return Err(
+                invalid_folder(&folder, "Plimsoll keeps its own data in or around it")
+                    .next_step("Choose a folder that holds nothing but the project."),
+            );
+        }
         for other in self.projects().await? {
             let taken = self.project_folder(other.id).await?;
             if other.id != project && taken.as_deref() == Some(&folder) {
@@ -115,7 +126,7 @@ impl Engine {
                     .is_some_and(|name| name.as_str() == text)
         };
         let found = match text {
-            "latest" => versions.first(),
+            LATEST => versions.first(),
             _ => versions.iter().find(means),
         };
         found.cloned().ok_or_else(|| {

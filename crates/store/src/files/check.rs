@@ -2,7 +2,7 @@
 
 use super::{
     Files,
-    pack::{self, Objects, pack_path},
+    pack::{self, Place, Placed, pack_path},
     read::{Reading, joined},
 };
 use crate::Result;
@@ -31,7 +31,7 @@ pub struct Check {
 pub struct Hurt {
     /// Its tree.
     pub root: ContentHash,
-    /// The paths that cannot be read; everything else in it can.
+    /// The paths that cannot be read; everything else in it can. An empty one is the whole state.
     pub paths: Vec<String>,
 }
 
@@ -61,22 +61,19 @@ impl Files {
                 let there = path
                     .metadata()
                     .is_ok_and(|metadata| metadata.len() == known.bytes);
-                let whole = there && (!read_data || pack::is_whole(&path, &known.name)?);
-                if whole && !read_data {
-                    continue;
-                }
-                let proved = proved(&path);
-                check.proved += proved.len() as u64;
+                let whole =
+                    there && (!read_data || pack::is_whole(&path, &known.name).unwrap_or(false));
                 if !whole {
                     check.damaged_packs.push(known.name.clone());
                 }
-                let wanted = runtime.block_on(files.index.objects_of(known.id))?;
-                lost.extend(
-                    wanted
-                        .into_iter()
-                        .map(|(hash, _)| hash)
-                        .filter(|hash| !proved.contains(hash)),
-                );
+                if whole && !read_data {
+                    continue;
+                }
+                let placed = runtime.block_on(files.index.objects_of(known.id))?;
+                let count = placed.len() as u64;
+                let gone = unreadable(&path, placed);
+                check.proved += count - gone.len() as u64;
+                lost.extend(gone);
             }
             let looking = Looking {
                 reading: Reading::new(&files, runtime),
@@ -88,43 +85,16 @@ impl Files {
         })
         .await
     }
-
-    /// Forgets objects that are damaged and everything that was seen, so that saving a workspace,
-    /// or importing an archive, keeps again what still exists there. Answers how many were struck.
-    pub async fn forget_damaged(&self) -> Result<u64> {
-        let _guard = self.alone().await?;
-        let packs = self.index.packs().await?;
-        let mut struck = 0;
-        for known in packs {
-            let path = pack_path(&self.packs, &known.name);
-            let proved = super::blocking(move || Ok(proved(&path))).await?;
-            let placed = self.index.objects_of(known.id).await?;
-            let lost: Vec<ContentHash> = placed
-                .into_iter()
-                .map(|(hash, _)| hash)
-                .filter(|hash| !proved.contains(hash))
-                .collect();
-            struck += lost.len() as u64;
-            for some in lost.chunks(1_000) {
-                self.index.lose(some).await?;
-            }
-        }
-        self.index.forget_seen().await?;
-        Ok(struck)
-    }
 }
 
-/// The objects of a pack that are what their hashes say.
-fn proved(path: &Path) -> HashSet<ContentHash> {
-    let mut proved = HashSet::new();
-    for object in Objects::open(path).into_iter().flatten() {
-        let Ok(object) = object else { break };
-        let hash = object.hash;
-        if object.content().is_ok() {
-            proved.insert(hash);
-        }
-    }
-    proved
+/// Of what the index places in a pack, that which cannot be read there.
+fn unreadable(path: &Path, placed: Vec<(ContentHash, Place)>) -> Vec<ContentHash> {
+    let mut pack = Placed::open(path).ok();
+    let lost = placed.into_iter().filter(|(hash, place)| {
+        let read = pack.as_mut().map(|pack| pack.read(*place, *hash));
+        !matches!(read, Some(Ok(_)))
+    });
+    lost.map(|(hash, _)| hash).collect()
 }
 
 /// Looks through states for what is lost; each folder once.

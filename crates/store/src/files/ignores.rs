@@ -7,9 +7,13 @@ use ignore::{
 };
 use std::{
     ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// Longest ignore file that is read, bytes.
+const LONGEST: u64 = 4 << 20;
 
 /// How the files begin and end that we write beside others for a moment.
 const MOMENTARY: (&str, &str) = (".plimsoll-", ".tmp");
@@ -122,13 +126,8 @@ impl Level {
         let file = |name: &str| {
             let first = name.split_once('/').map_or(name, |(first, _)| first);
             let path = folder.join(name);
-            if !may_have(first) || !path.exists() {
-                return Gitignore::empty();
-            }
-            let mut builder = GitignoreBuilder::new(folder);
-            // A line that cannot be read counts for nothing, as for git.
-            let _ = builder.add(path);
-            builder.build().unwrap_or_else(|_| Gitignore::empty())
+            let text = may_have(first).then(|| lines_of(&path)).flatten();
+            text.map_or_else(Gitignore::empty, |text| patterns(folder, &path, &text))
         };
         let level = Self {
             own: file(IGNORE_FILE),
@@ -142,12 +141,31 @@ impl Level {
     }
 }
 
+/// What an ignore file says; `None` when there is none. Like git we follow no link to it, and whoever
+/// puts a pipe or an endless device in its place keeps nobody waiting.
+fn lines_of(path: &Path) -> Option<String> {
+    let found = path.symlink_metadata().ok()?;
+    if !found.is_file() || found.len() > LONGEST {
+        return None;
+    }
+    Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())
+}
+
+fn patterns(folder: &Path, path: &Path, text: &str) -> Gitignore {
+    let mut builder = GitignoreBuilder::new(folder);
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        // A line that cannot be read counts for nothing, as for git; those behind it do.
+        let _ = builder.add_line(Some(path.to_owned()), line);
+    }
+    builder.build().unwrap_or_else(|_| Gitignore::empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::files::{Listed, Visit, walk};
     use ignore::WalkBuilder;
-    use std::{collections::BTreeSet, fs, io, ops::ControlFlow, sync::Mutex};
+    use std::{collections::BTreeSet, io, ops::ControlFlow, sync::Mutex};
 
     /// Everything that is not ignored, asked entry by entry.
     fn asked(folder: &Path, ignores: &Ignores, above: &str, found: &mut BTreeSet<String>) {
@@ -263,5 +281,31 @@ mod tests {
         assert!(at("sub/target").is_ignored("x", false));
         assert!(at("sub/left").is_ignored("out", false));
         assert!(!at("sub").is_ignored("target.rs", false));
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_costs_only_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(
+            folder.path().join(IGNORE_FILE),
+            b"\xef\xbb\xbffirst\nb\xffd\n*.tmp\r\n",
+        )
+        .unwrap();
+        let rules = Rules::all(folder.path(), &[]).unwrap();
+        let ignores = Ignores::of(folder.path(), &rules);
+        let is_ignored = |name: &str| ignores.is_ignored(name, false);
+        assert!(is_ignored("first") && is_ignored("a.tmp") && !is_ignored("bd"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_or_a_link_in_the_place_of_an_ignore_file_counts_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let pipe = root.join(IGNORE_FILE);
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", root.join(".gitignore")).unwrap();
+        let ignores = Ignores::of(root, &Rules::all(root, &[]).unwrap());
+        assert!(!ignores.is_ignored("a", false));
     }
 }

@@ -2,13 +2,13 @@
 
 use super::{
     PACKS,
-    pack::{Finished, Objects, Place, pack_path},
+    pack::{self, Finished, Place, pack_path},
 };
 use crate::{Result, StoreError, error::doing};
 use plimsoll_domain::content::ContentHash;
 use serde_json::json;
 use sqlx::{
-    Row, SqlitePool,
+    Row, Sqlite, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
@@ -24,7 +24,7 @@ const VERSION: i64 = 1;
 const BATCH: usize = 4_000;
 
 /// An open index.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Index {
     pool: SqlitePool,
 }
@@ -41,12 +41,21 @@ pub(super) struct KnownPack {
 impl Index {
     /// Opens the index of a folder; one that is missing, damaged or of another version is made
     /// from the packs.
+    ///
+    /// # Errors
+    /// When it is there and cannot be opened for another reason, such as a full disk: nothing is
+    /// thrown away then.
     pub(super) async fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("index.db");
-        if let Ok(index) = Self::connect(&path).await
-            && index.is_sound().await
-        {
-            return Ok(index);
+        match Self::connect(&path).await {
+            Ok(index) => match index.is_sound().await {
+                Ok(true) => return Ok(index),
+                Ok(false) => index.close().await,
+                Err(error) if is_damage(&error) => index.close().await,
+                Err(error) => return Err(doing(OPEN)(error)),
+            },
+            Err(error) if is_damage(&error) => {}
+            Err(error) => return Err(doing(OPEN)(error)),
         }
         for ending in ["", "-wal", "-shm"] {
             let mut name = path.as_os_str().to_owned();
@@ -82,14 +91,18 @@ impl Index {
         Ok(Self { pool })
     }
 
-    async fn is_sound(&self) -> bool {
-        let version: std::result::Result<i64, _> = sqlx::query_scalar("PRAGMA user_version")
+    /// Whether it is of our version and whole.
+    async fn is_sound(&self) -> sqlx::Result<bool> {
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version")
             .fetch_one(&self.pool)
-            .await;
-        let verdict: std::result::Result<String, _> = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .await?;
+        if version != VERSION {
+            return Ok(false);
+        }
+        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&self.pool)
-            .await;
-        matches!((version, verdict), (Ok(VERSION), Ok(verdict)) if verdict == "ok")
+            .await?;
+        Ok(verdict == "ok")
     }
 
     /// Makes the tables, and fills them from the packs that lie there.
@@ -100,17 +113,13 @@ impl Index {
             .map_err(doing("create the index of files"))?;
         for name in super::packs_in(packs)? {
             let path = pack_path(packs, &name);
-            let found = tokio::task::spawn_blocking(move || scan(&path)).await;
-            let (bytes, objects) = found.map_err(|_| cut_short())??;
-            self.add(
-                &[Finished {
-                    name,
-                    bytes,
-                    objects,
-                }],
-                None,
-            )
-            .await?;
+            let found = super::blocking(move || pack::provable(&path)).await?;
+            let pack = Finished {
+                name,
+                bytes: found.bytes,
+                objects: found.objects,
+            };
+            self.add(&[pack], None).await?;
         }
         sqlx::query("PRAGMA user_version = 1")
             .execute(&self.pool)
@@ -254,29 +263,39 @@ impl Index {
             .collect())
     }
 
-    /// The objects that the index places in a pack.
-    pub(super) async fn objects_of(&self, pack: i64) -> Result<Vec<(ContentHash, u64)>> {
-        let rows = sqlx::query("SELECT hash, stored FROM objects WHERE pack = ?1")
-            .bind(pack)
-            .fetch_all(&self.pool)
+    /// The objects that the index places in a pack, in their order there.
+    pub(super) async fn objects_of(&self, pack: i64) -> Result<Vec<(ContentHash, Place)>> {
+        placed_in(pack, &self.pool)
             .await
-            .map_err(doing("list the objects of a pack"))?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| Some((hash_in(row.get(0))?, row.get::<i64, _>(1).cast_unsigned())))
-            .collect())
+            .map_err(doing("list the objects of a pack"))
     }
 
     /// Condemns packs: what the index still places in them is needed no more. Their files stay.
     /// What was seen is forgotten with it, since a file that is still as it was seen may be one
     /// whose content just went.
-    pub(super) async fn condemn(&self, packs: &[i64], now_ms: i64) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedContent`] when something that is `needed` would go: nothing does then.
+    pub(super) async fn condemn(
+        &self,
+        packs: &[i64],
+        needed: &HashSet<ContentHash>,
+        now_ms: i64,
+    ) -> Result<()> {
         let mut write = self
             .pool
             .begin_with("BEGIN IMMEDIATE")
             .await
             .map_err(doing(CONDEMN))?;
         for pack in packs {
+            let placed = placed_in(*pack, &mut *write).await;
+            let placed = placed.map_err(doing(CONDEMN))?;
+            if placed.iter().any(|(hash, _)| needed.contains(hash)) {
+                return Err(StoreError::DamagedContent {
+                    doing: CONDEMN,
+                    why: "one of them holds what a version needs",
+                });
+            }
             sqlx::query("DELETE FROM objects WHERE pack = ?1")
                 .bind(pack)
                 .execute(&mut *write)
@@ -303,11 +322,13 @@ impl Index {
 
     /// Strikes packs out whose files are gone.
     pub(super) async fn strike(&self, pack: i64) -> Result<()> {
+        super::burn();
         sqlx::query("DELETE FROM packs WHERE id = ?1")
             .bind(pack)
             .execute(&self.pool)
             .await
             .map_err(doing("strike a pack out"))?;
+        super::burn();
         Ok(())
     }
 
@@ -329,6 +350,7 @@ impl Index {
     }
 }
 
+const OPEN: &str = "open the index of files";
 const ENTER: &str = "enter a pack into the index";
 const CONDEMN: &str = "condemn packs";
 
@@ -341,27 +363,37 @@ pub(super) struct Seen {
     pub(super) gone: Vec<String>,
 }
 
+/// Whether the file itself is what is wrong: SQLite says that it is malformed (11) or no database (26).
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // The lower byte is the kind, what is above it says more (sqlite.org/rescode.html).
+    let kind = code
+        .and_then(|code| code.parse::<i64>().ok())
+        .map(|code| code & 0xff);
+    matches!(kind, Some(11 | 26))
+}
+
 fn hash_in(bytes: Vec<u8>) -> Option<ContentHash> {
     Some(ContentHash::from_bytes(bytes.try_into().ok()?))
 }
 
-/// The objects of a pack that can be proved; where it is damaged, those before.
-fn scan(path: &Path) -> Result<(u64, Vec<(ContentHash, Place)>)> {
-    let bytes = fs::metadata(path)
-        .map_err(super::failed("look at", path))?
-        .len();
-    let mut objects = Vec::new();
-    let Ok(all) = Objects::open(path) else {
-        return Ok((bytes, objects));
-    };
-    for object in all {
-        let Ok(object) = object else { break };
-        let (hash, place) = (object.hash, object.place);
-        if object.content().is_ok() {
-            objects.push((hash, place));
-        }
-    }
-    Ok((bytes, objects))
+/// What the index places in a pack, in its order there.
+async fn placed_in(
+    pack: i64,
+    from: impl sqlx::Executor<'_, Database = Sqlite>,
+) -> sqlx::Result<Vec<(ContentHash, Place)>> {
+    let rows = sqlx::query("SELECT hash, at, stored FROM objects WHERE pack = ?1 ORDER BY at")
+        .bind(pack)
+        .fetch_all(from)
+        .await?;
+    let placed = rows.iter().filter_map(|row| {
+        let place = Place {
+            at: row.get::<i64, _>(1).cast_unsigned(),
+            stored: row.get::<i64, _>(2).cast_unsigned(),
+        };
+        Some((hash_in(row.get(0))?, place))
+    });
+    Ok(placed.collect())
 }
 
 pub(super) fn cut_short() -> StoreError {

@@ -30,6 +30,8 @@ pub(super) struct Keeping {
     index: Index,
     runtime: Handle,
     known: Mutex<HashSet<ContentHash>>,
+    /// What the index places in packs that are not there, or cut off.
+    missing: HashSet<ContentHash>,
     all_known: AtomicBool,
     questions: AtomicU32,
     writer: Mutex<Option<Writer>>,
@@ -44,11 +46,13 @@ impl Keeping {
         } else {
             HashSet::new()
         };
-        let label = format!("{}-{}", std::process::id(), unique(now));
+        let missing = runtime.block_on(files.missing_content())?;
+        let label = label(now);
         Ok(Self {
             index: files.index.clone(),
             runtime,
-            known: Mutex::new(known),
+            known: Mutex::new(known.difference(&missing).copied().collect()),
+            missing,
             all_known: AtomicBool::new(much),
             questions: AtomicU32::new(0),
             writer: Mutex::new(Some(Writer::new(&files.packs, label))),
@@ -70,6 +74,11 @@ impl Keeping {
         Ok(hash)
     }
 
+    /// Whether packs are missing: then nothing that was seen tells what is kept.
+    pub(super) fn misses_any(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     fn is_new(&self, hash: ContentHash) -> Result<bool> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known().contains(&hash) {
@@ -77,13 +86,14 @@ impl Keeping {
         }
         if !self.all_known.load(Ordering::Acquire) {
             if self.questions.fetch_add(1, Ordering::Relaxed) < QUESTIONS {
-                if self.runtime.block_on(self.index.knows(hash))? {
+                let is_there = !self.missing.contains(&hash);
+                if is_there && self.runtime.block_on(self.index.knows(hash))? {
                     known().insert(hash);
                     return Ok(false);
                 }
             } else {
                 let all = self.runtime.block_on(self.index.known())?;
-                known().extend(all);
+                known().extend(all.difference(&self.missing));
                 self.all_known.store(true, Ordering::Release);
             }
         }
@@ -152,9 +162,10 @@ pub(super) enum Broken {
     Keep(StoreError),
 }
 
-/// Different for every writer of this process.
-fn unique(now: Timestamp) -> u64 {
+/// Different for every writer of every process: another one may have had our id before and have left
+/// a file behind.
+fn label(now: Timestamp) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    // Another process may have had our id before and have left a file behind.
-    NEXT.fetch_add(1, Ordering::Relaxed) ^ now.as_millis().cast_unsigned()
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{}-{next}", std::process::id(), now.as_millis())
 }

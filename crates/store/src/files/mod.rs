@@ -12,6 +12,7 @@ mod ignored;
 mod ignores;
 mod index;
 mod keeping;
+mod mend;
 mod pack;
 mod prune;
 mod read;
@@ -26,14 +27,17 @@ pub use check::{Check, Hurt};
 pub use difference::Difference;
 pub use ignored::{Rules, check_patterns};
 pub use ignores::{Ignores, is_never_saved, momentary_name};
-pub use prune::Pruned;
+pub use mend::Mended;
+pub use prune::{Planned, Pruned, Pruning};
 pub use restore::Restored;
 pub use save::{Progress, Saved};
 pub(crate) use walk::{Found, Listed, Visit, walk};
 
 use crate::{Result, StoreError, lock::Held};
 use index::Index;
+use plimsoll_domain::content::ContentHash;
 use std::{
+    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -50,7 +54,7 @@ const PACKS: &str = "packs";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The store of all projects' files. Cloning is cheap.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Files {
     folder: PathBuf,
     packs: PathBuf,
@@ -95,6 +99,21 @@ impl Files {
             .iter()
             .map(|pack| pack.bytes)
             .sum())
+    }
+
+    /// What the index places in packs that are not there, or not as long as they were: at a glance, not
+    /// by reading.
+    async fn missing_content(&self) -> Result<HashSet<ContentHash>> {
+        let mut missing = HashSet::new();
+        for known in self.index.packs().await? {
+            let found = pack::pack_path(&self.packs, &known.name).metadata();
+            let is_there = found.is_ok_and(|found| found.len() == known.bytes);
+            if known.condemned_ms.is_none() && !is_there {
+                let placed = self.index.objects_of(known.id).await?;
+                missing.extend(placed.into_iter().map(|(hash, _)| hash));
+            }
+        }
+        Ok(missing)
     }
 
     async fn beside_others(&self) -> Result<Guard> {

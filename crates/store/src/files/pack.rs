@@ -11,7 +11,7 @@ use plimsoll_domain::content::ContentHash;
 use std::{
     cell::RefCell,
     fs::{self, File},
-    io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 use zstd::bulk::Compressor;
@@ -86,7 +86,7 @@ fn squeeze(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 /// Where an object lies in a pack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) at: u64,
     pub(super) stored: u64,
@@ -168,6 +168,7 @@ impl Writer {
             .folder
             .join(format!("{}-{}.{GROWING}", self.label, self.count));
         self.count += 1;
+        burn();
         let mut file = BufWriter::with_capacity(
             1 << 20,
             File::create_new(&path).map_err(failed("create", &path))?,
@@ -246,17 +247,144 @@ pub(super) fn sync_folder(folder: &Path) -> Result<()> {
 
 /// Reads the object at a place and proves it.
 pub(super) fn read(folder: &Path, name: &str, place: Place, hash: ContentHash) -> Result<Vec<u8>> {
-    let path = pack_path(folder, name);
-    let mut file = File::open(&path).map_err(failed("open", &path))?;
-    file.seek(SeekFrom::Start(place.at))
-        .map_err(failed("read", &path))?;
-    match next(&mut file, &path)? {
-        Some(object) if object.hash == hash => object.content(),
-        _ => Err(damaged("read an object", "another one lies in its place")),
+    Placed::open(&pack_path(folder, name))?.read(place, hash)
+}
+
+/// A pack of which objects are read at the places that the index gives.
+pub(super) struct Placed {
+    path: PathBuf,
+    file: File,
+}
+
+impl Placed {
+    /// Opens a pack.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedContent`] when it is not there.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => damaged("read an object", "its pack is missing"),
+            _ => failed("open", path)(error),
+        })?;
+        let path = path.to_owned();
+        Ok(Self { path, file })
+    }
+
+    /// Reads the object at a place and proves it.
+    pub(super) fn read(&mut self, place: Place, hash: ContentHash) -> Result<Vec<u8>> {
+        self.at(place, hash)?.content()
+    }
+
+    /// Takes the object at a place as it is, proved, for another pack.
+    pub(super) fn take(&mut self, place: Place, hash: ContentHash) -> Result<Packed> {
+        let object = self.at(place, hash)?;
+        object.clone().content()?;
+        Ok(object.again())
+    }
+
+    fn at(&mut self, place: Place, hash: ContentHash) -> Result<Stored> {
+        self.file
+            .seek(SeekFrom::Start(place.at))
+            .map_err(failed("read", &self.path))?;
+        match next(&mut self.file, &self.path)? {
+            Some(object) if object.hash == hash => Ok(object),
+            _ => Err(damaged("read an object", "another one lies in its place")),
+        }
+    }
+}
+
+/// What can be proved of a pack.
+pub(super) struct Provable {
+    /// Bytes of the file.
+    pub(super) bytes: u64,
+    /// Every object whose bytes are what its hash says.
+    pub(super) objects: Vec<(ContentHash, Place)>,
+}
+
+/// Every object of a pack that can be proved, whatever lies between them: of a pack with a damaged
+/// place all is found that lies before it and behind it.
+///
+/// # Errors
+/// [`StoreError::File`] when the file cannot be read: what it holds is not known then.
+pub(super) fn provable(path: &Path) -> Result<Provable> {
+    let bytes = fs::metadata(path).map_err(failed("look at", path))?.len();
+    let mut objects = Vec::new();
+    // Where it is damaged first: what lies behind that is looked for byte by byte, since a damaged
+    // length leads anywhere.
+    let mut damaged_at = None;
+    match Objects::open(path) {
+        Ok(all) => {
+            let mut end = MAGIC.len() as u64;
+            for object in all {
+                let place = match object {
+                    Ok(object) => {
+                        let (hash, place) = (object.hash, object.place);
+                        if object.content().is_ok() {
+                            objects.push((hash, place));
+                            end = place.at + place.stored;
+                            continue;
+                        }
+                        place.at
+                    }
+                    Err(StoreError::DamagedContent { .. }) => end,
+                    Err(error) => return Err(error),
+                };
+                damaged_at = Some(place);
+                break;
+            }
+        }
+        Err(StoreError::DamagedContent { .. }) => damaged_at = Some(0),
+        Err(error) => return Err(error),
+    }
+    if let Some(at) = damaged_at {
+        let whole = fs::read(path).map_err(failed("read", path))?;
+        objects.extend(salvage(&whole, usize::try_from(at).unwrap_or(usize::MAX)));
+    }
+    Ok(Provable { bytes, objects })
+}
+
+/// Looks at every byte for the beginning of an object that proves itself.
+fn salvage(pack: &[u8], from: usize) -> Vec<(ContentHash, Place)> {
+    let mut found = Vec::new();
+    let mut at = from;
+    while let Some(mut rest) = pack.get(at..).filter(|rest| rest.len() >= HEADER) {
+        let object = if may_begin(rest) {
+            next(&mut rest, Path::new("")).ok().flatten()
+        } else {
+            None
+        };
+        let proved = object.and_then(|object| {
+            let (hash, stored) = (object.hash, object.place.stored);
+            object.content().is_ok().then_some((hash, stored))
+        });
+        match proved {
+            Some((hash, stored)) => {
+                let place = Place {
+                    at: at as u64,
+                    stored,
+                };
+                found.push((hash, place));
+                at += usize::try_from(stored).unwrap_or(usize::MAX);
+            }
+            None => at += 1,
+        }
+    }
+    found
+}
+
+/// Whether these bytes look like an object, at a glance: hardly any others do.
+fn may_begin(bytes: &[u8]) -> bool {
+    let (stored, length) = (&bytes[33..37], &bytes[37..HEADER]);
+    match bytes[32] {
+        0 => stored == length,
+        // What is compressed begins with zstd's magic number (RFC 8878, 3.1.1).
+        1 => bytes[HEADER..].starts_with(&[0x28, 0xb5, 0x2f, 0xfd]),
+        _ => false,
     }
 }
 
 /// An object as it lies in a pack.
+#[derive(Clone)]
 pub(super) struct Stored {
     pub(super) hash: ContentHash,
     pub(super) place: Place,

@@ -5,12 +5,13 @@
 //! A power cut in between leaves either the old pack or both: never neither.
 
 use super::{
-    Files,
-    pack::{GROWING, Objects, Writer, pack_path, sync_folder},
+    Files, Guard,
+    index::KnownPack,
+    pack::{Finished, GROWING, Place, Placed, Writer, pack_path, sync_folder},
     packs_in,
     read::Reading,
 };
-use crate::Result;
+use crate::{Result, StoreError};
 use plimsoll_domain::content::{ContentHash, Node};
 use std::{collections::HashSet, fs, path::Path};
 use tokio::runtime::Handle;
@@ -29,60 +30,103 @@ pub struct Pruned {
     pub freed_bytes: u64,
 }
 
+/// A pruning that is about to begin: nobody saves or prunes meanwhile, so what is read now about the
+/// versions that are kept stays true until it is over.
+#[derive(Debug)]
+pub struct Pruning {
+    files: Files,
+    _guard: Guard,
+}
+
+/// A pruning that knows what it will do.
+pub struct Planned {
+    pruning: Pruning,
+    plan: Plan,
+}
+
+/// Packs with what the index places in them.
+type Known = Vec<(KnownPack, Vec<(ContentHash, Place)>)>;
+
+/// What is to be done.
+#[derive(Default)]
+struct Plan {
+    pruned: Pruned,
+    needed: HashSet<ContentHash>,
+    /// Packs without any use.
+    useless: Vec<KnownPack>,
+    /// Packs that are mostly waste.
+    mixed: Known,
+    /// Packs that were condemned, and when.
+    condemned: Vec<(KnownPack, i64)>,
+}
+
 impl Files {
-    /// Keeps what these states need and prunes the rest. With `act` false only tells.
-    pub async fn prune(&self, keep: &[ContentHash], now_ms: i64, act: bool) -> Result<Pruned> {
-        let _guard = self.alone().await?;
+    /// Waits until nobody saves and lets nobody begin.
+    pub async fn pruning(&self) -> Result<Pruning> {
+        let guard = self.alone().await?;
+        Ok(Pruning {
+            files: self.clone(),
+            _guard: guard,
+        })
+    }
+
+    /// What a pruning would do that keeps what these states need.
+    pub async fn prunable(&self, keep: &[ContentHash]) -> Result<Pruned> {
+        let _guard = self.beside_others().await?;
+        Ok(self.plan(keep).await?.pruned)
+    }
+
+    async fn plan(&self, keep: &[ContentHash]) -> Result<Plan> {
         let reading = Reading::new(self, Handle::current());
         let roots = keep.to_vec();
         let needed = super::blocking(move || {
             let mut needed = HashSet::new();
-            roots
-                .into_iter()
-                .try_for_each(|root| gather(&reading, root, &mut needed))?;
+            gather(&reading, roots, &mut needed)?;
             Ok(needed)
         });
-        let needed = needed.await?;
-        let mut pruned = Pruned::default();
-        let (mut condemned, mut mixed) = (Vec::new(), Vec::new());
+        let mut plan = Plan {
+            needed: needed.await?,
+            ..Plan::default()
+        };
         for pack in self.index.packs().await? {
             if let Some(since) = pack.condemned_ms {
-                if act && now_ms.saturating_sub(since) >= GRACE_MS {
-                    delete(&pack_path(&self.packs, &pack.name))?;
-                    super::burn();
-                    self.index.strike(pack.id).await?;
-                    pruned.freed_bytes += pack.bytes;
-                }
+                plan.condemned.push((pack, since));
                 continue;
             }
-            let placed = self.index.objects_of(pack.id).await?;
-            let live: u64 = placed
-                .iter()
-                .filter(|(hash, _)| needed.contains(hash))
-                .map(|(_, size)| size)
-                .sum();
+            let mut placed = self.index.objects_of(pack.id).await?;
+            placed.retain(|(hash, _)| plan.needed.contains(hash));
+            let live: u64 = placed.iter().map(|(_, place)| place.stored).sum();
             let waste = pack.bytes.saturating_sub(live);
             if live == 0 {
-                pruned.waste_bytes += waste;
-                condemned.push(pack.id);
+                plan.pruned.waste_bytes += waste;
+                plan.useless.push(pack);
             } else if waste > live {
-                pruned.waste_bytes += waste;
-                mixed.push(pack);
+                plan.pruned.waste_bytes += waste;
+                plan.mixed.push((pack, placed));
             }
         }
-        pruned.condemned = (condemned.len() + mixed.len()) as u64;
-        if !act {
-            return Ok(pruned);
-        }
-        // What is needed lies in its new pack, and the index says so, before the old one goes.
+        plan.pruned.condemned = (plan.useless.len() + plan.mixed.len()) as u64;
+        Ok(plan)
+    }
+
+    /// Moves what is wanted of some packs into new ones, and condemns them and those that are
+    /// `useless`. What is wanted lies in its new pack, and the index says so, before the old one goes.
+    pub(super) async fn move_out(
+        &self,
+        from: Known,
+        needed: &HashSet<ContentHash>,
+        useless: Vec<KnownPack>,
+        now_ms: i64,
+    ) -> Result<()> {
+        let old: Vec<KnownPack> = from.iter().map(|(pack, _)| pack.clone()).collect();
         let packs = self.packs.clone();
-        let names: Vec<String> = mixed.iter().map(|pack| pack.name.clone()).collect();
-        let rewritten = super::blocking(move || rewrite(&packs, &names, &needed, now_ms)).await?;
-        self.index.add(&rewritten, None).await?;
-        condemned.extend(mixed.iter().map(|pack| pack.id));
-        self.index.condemn(&condemned, now_ms).await?;
-        self.sweep().await?;
-        Ok(pruned)
+        let moved = super::blocking(move || rewrite(&packs, &from, now_ms)).await?;
+        self.index.add(&moved, None).await?;
+        // What was moved may be, byte for byte, a pack that is there already.
+        let is_new = |pack: &KnownPack| moved.iter().any(|moved| moved.name == pack.name);
+        let condemned = useless.iter().chain(&old).filter(|pack| !is_new(pack));
+        let condemned: Vec<i64> = condemned.map(|pack| pack.id).collect();
+        self.index.condemn(&condemned, needed, now_ms).await
     }
 
     /// Removes what an interrupted save left: packs without a name, and packs that the index does
@@ -114,36 +158,85 @@ impl Files {
     }
 }
 
-fn rewrite(
-    packs: &Path,
-    names: &[String],
-    needed: &HashSet<ContentHash>,
-    now_ms: i64,
-) -> Result<Vec<super::pack::Finished>> {
-    let mut writer = Writer::new(packs, format!("prune-{now_ms}-{}", std::process::id()));
-    for name in names {
-        for object in Objects::open(&pack_path(packs, name))? {
-            let object = object?;
-            if needed.contains(&object.hash) {
-                writer.append(&object.again())?;
+impl Pruning {
+    /// Finds out what these states need, and what not.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedContent`] when something of them cannot be read that should be there: what
+    /// it needs is not known then.
+    pub async fn keep_only(self, keep: &[ContentHash]) -> Result<Planned> {
+        let plan = self.files.plan(keep).await?;
+        Ok(Planned {
+            pruning: self,
+            plan,
+        })
+    }
+}
+
+impl Planned {
+    /// Prunes what nobody needs.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedContent`] when something that is needed cannot be moved: it stays where it
+    /// is then.
+    pub async fn prune(self, now_ms: i64) -> Result<Pruned> {
+        let files = &self.pruning.files;
+        let Plan {
+            mut pruned,
+            needed,
+            useless,
+            mixed,
+            condemned,
+        } = self.plan;
+        for (pack, since) in condemned {
+            if now_ms.saturating_sub(since) >= GRACE_MS {
+                delete(&pack_path(&files.packs, &pack.name))?;
+                files.index.strike(pack.id).await?;
+                pruned.freed_bytes += pack.bytes;
             }
+        }
+        files.move_out(mixed, &needed, useless, now_ms).await?;
+        files.sweep().await?;
+        Ok(pruned)
+    }
+}
+
+/// Writes these objects of these packs into new packs.
+fn rewrite(packs: &Path, from: &Known, now_ms: i64) -> Result<Vec<Finished>> {
+    let mut writer = Writer::new(packs, format!("prune-{now_ms}-{}", std::process::id()));
+    for (pack, wanted) in from.iter().filter(|(_, wanted)| !wanted.is_empty()) {
+        let mut pack = Placed::open(&pack_path(packs, &pack.name))?;
+        for (hash, place) in wanted {
+            writer.append(&pack.take(*place, *hash)?)?;
         }
     }
     writer.finish()
 }
 
-fn gather(reading: &Reading, tree: ContentHash, needed: &mut HashSet<ContentHash>) -> Result<()> {
-    if !needed.insert(tree) {
-        return Ok(());
-    }
-    for entry in reading.tree(tree)? {
-        match entry.node {
-            Node::File { hash, chunks, .. } if chunks.is_empty() => {
-                needed.insert(hash);
+/// Everything that these trees need.
+fn gather(
+    reading: &Reading,
+    mut trees: Vec<ContentHash>,
+    needed: &mut HashSet<ContentHash>,
+) -> Result<()> {
+    while let Some(tree) = trees.pop() {
+        if !needed.insert(tree) {
+            continue;
+        }
+        let entries = match reading.tree(tree) {
+            // It was lost and struck out long ago: what was in it, nobody can get at any more.
+            Err(StoreError::DamagedContent { .. }) if !reading.knows(tree) => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            match entry.node {
+                Node::File { hash, chunks, .. } if chunks.is_empty() => {
+                    needed.insert(hash);
+                }
+                Node::File { chunks, .. } => needed.extend(chunks),
+                Node::Link { .. } => {}
+                Node::Folder { tree, .. } => trees.push(tree),
             }
-            Node::File { chunks, .. } => needed.extend(chunks),
-            Node::Link { .. } => {}
-            Node::Folder { tree, .. } => gather(reading, tree, needed)?,
         }
     }
     Ok(())
@@ -151,7 +244,10 @@ fn gather(reading: &Reading, tree: ContentHash, needed: &mut HashSet<ContentHash
 
 fn delete(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            super::burn();
+            Ok(())
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(super::failed("remove", path)(error)),
     }

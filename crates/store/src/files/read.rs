@@ -153,6 +153,17 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Writes the content of a file, whatever its size; it is never in memory as a whole.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedContent`] when the disk has damaged it.
+    pub async fn content_to(&self, node: Node, to: impl Write + Send + 'static) -> Result<()> {
+        let reading = Reading::new(self, Handle::current());
+        super::blocking(move || reading.content(&node, to)).await
+    }
+}
+
 pub(super) fn joined(below: &str, name: &str) -> String {
     if below.is_empty() {
         name.to_owned()

@@ -82,8 +82,13 @@ impl Files {
             let there = Stat::of(&place(&workspace)?).inode;
             let key = workspace.to_string_lossy().into_owned();
             let seen = runtime.block_on(files.index.folders(&key))?;
+            let keeping = Keeping::new(&files, runtime, now, seen.is_empty())?;
+            let seen = match keeping.misses_any() {
+                true => HashMap::new(),
+                false => seen,
+            };
             let save = Save {
-                keeping: Keeping::new(&files, runtime, now, seen.is_empty())?,
+                keeping,
                 place: there,
                 workspace,
                 rules,

@@ -96,11 +96,15 @@ pub(super) fn put_together(
 
 /// Names what Windows could not keep, as far as anybody wants to read it.
 fn name_refused(folder: &str, entries: &[Entry], refused: &mut Vec<String>) {
+    let mut others = HashMap::new();
     for Entry { name, .. } in entries {
         if refused.len() >= NAMED {
             return;
         }
-        if let Some(why) = content::refused_by_windows(name) {
+        let other = others.insert(name.to_lowercase(), name);
+        let same = other.map(|other| format!("only capitals tell it from {other}"));
+        let why = content::refused_by_windows(name).map(str::to_owned);
+        if let Some(why) = why.or(same) {
             let slash = if folder.is_empty() { "" } else { "/" };
             refused.push(format!("{folder}{slash}{name}: {why}"));
         }

@@ -5,13 +5,14 @@
 //! the listing does not have. What is left out is decided by [`Ignores`], as for the tree.
 
 use super::{Ignores, Rules};
-use rayon::Scope;
+use rayon::{Scope, ThreadPoolBuilder};
 use std::{
     fs::{self, DirEntry, FileType},
     io,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    thread::available_parallelism,
 };
 
 /// An entry of a folder.
@@ -40,6 +41,9 @@ pub(crate) trait Visit: Sync {
     fn folder(&self, path: &str, listed: io::Result<Listed>) -> ControlFlow<()>;
 }
 
+/// Most threads of a walk.
+const MOST_THREADS: usize = 8;
+
 /// Visits every folder of a workspace.
 pub(crate) fn walk(workspace: &Path, rules: &Rules, visit: &impl Visit) {
     let walk = Walk {
@@ -47,8 +51,17 @@ pub(crate) fn walk(workspace: &Path, rules: &Rules, visit: &impl Visit) {
         visit,
         is_over: AtomicBool::new(false),
     };
-    let ignores = Ignores::of(workspace, rules);
-    rayon::scope(|scope| walk.enter(scope, "", Inside::Workspace(ignores)));
+    let inside = Inside::Workspace(Ignores::of(workspace, rules));
+    let threads = available_parallelism().map_or(2, usize::from);
+    // Threads of its own: whoever listens to a search may let it wait, and a save must not wait then.
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads.min(MOST_THREADS))
+        .build();
+    match pool {
+        Ok(pool) => pool.scope(|scope| walk.enter(scope, "", inside)),
+        // The system has no more threads at the moment: those that everybody shares do it, too.
+        Err(_) => rayon::scope(|scope| walk.enter(scope, "", inside)),
+    }
 }
 
 /// What is known of what counts in a folder before it is listed.

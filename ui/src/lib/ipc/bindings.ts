@@ -1299,9 +1299,11 @@ export type HostKeyView = {
 
 /**  A version of which not everything can be read. */
 export type HurtVersionView = {
+	/**  Its project's name. */
+	project: string,
 	/**  The version. */
 	version: VersionView,
-	/**  The paths that cannot be read. */
+	/**  The paths that cannot be read; an empty one is all of it. */
 	paths: string[],
 };
 
@@ -1841,6 +1843,10 @@ export type ReleaseView = {
 export type RepairedView = {
 	/**  Damaged pieces of content that were struck out. */
 	struck: number,
+	/**  Pieces that were thought lost and lie in a pack all the same. */
+	found: number,
+	/**  Projects whose folders could not be looked through, each with the reason. */
+	unsaved: string[],
 	/**  What is still hurt. */
 	left: CheckedView,
 };

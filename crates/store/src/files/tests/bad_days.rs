@@ -227,7 +227,7 @@ async fn a_damaged_pack_hurts_only_what_lies_in_it_and_is_repaired_from_the_work
     );
     drop((first.guard, second.guard));
 
-    assert_eq!(desk.files.forget_damaged().await.unwrap(), 1);
+    assert_eq!(desk.files.mend(&[], 0).await.unwrap().struck, 1);
     let again = desk.save().await;
     assert_eq!(again.root, second.root);
     let node = desk.files.find(first.root, "old").await.unwrap().unwrap();
@@ -267,7 +267,16 @@ async fn what_is_saved_again_after_everything_was_pruned_can_be_read() {
     // From here on the file counts as seen and untouched.
     tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     desk.save().await;
-    desk.files.prune(&[], 0, true).await.unwrap();
+    desk.files
+        .pruning()
+        .await
+        .unwrap()
+        .keep_only(&[])
+        .await
+        .unwrap()
+        .prune(0)
+        .await
+        .unwrap();
     let again = desk.save().await;
     assert_eq!(desk.saved(again.root).await, desk.on_disk());
 }

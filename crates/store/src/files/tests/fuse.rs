@@ -36,9 +36,27 @@ async fn is_killed_at_the_moment_that_its_parent_names() {
             .unwrap()
             .parse()
             .unwrap();
-        files.prune(&[keep], 0, true).await.unwrap();
+        files
+            .pruning()
+            .await
+            .unwrap()
+            .keep_only(&[keep])
+            .await
+            .unwrap()
+            .prune(0)
+            .await
+            .unwrap();
         // A second pruning, a week later, deletes what the first one condemned.
-        files.prune(&[keep], 7 * 86_400_000, true).await.unwrap();
+        files
+            .pruning()
+            .await
+            .unwrap()
+            .keep_only(&[keep])
+            .await
+            .unwrap()
+            .prune(7 * 86_400_000)
+            .await
+            .unwrap();
     } else {
         let workspace = place.join("workspace");
         let saved = files
@@ -83,6 +101,8 @@ async fn grown(moment: i64) -> (tempfile::TempDir, ContentHash, Model) {
     let files = Files::open(&place.path().join("store")).await.unwrap();
     fs::write(workspace.join("a/first"), noise(1, 5_000)).unwrap();
     fs::write(workspace.join("large"), noise(2, 3_000_000)).unwrap();
+    // It stays, so that the first pack is mostly waste and not all of it.
+    fs::write(workspace.join("a/stays"), noise(4, 30_000)).unwrap();
     let first = files
         .save(&workspace, &[], now(), &Arc::new(Progress::default()))
         .await
@@ -113,7 +133,16 @@ async fn a_kill_at_any_write_of_a_save_leaves_every_saved_version_readable() {
             .unwrap();
         let (root, now) = (again.root, content_of(&files, again.root).await);
         drop(again);
-        files.prune(&[root], 0, true).await.unwrap();
+        files
+            .pruning()
+            .await
+            .unwrap()
+            .keep_only(&[root])
+            .await
+            .unwrap()
+            .prune(0)
+            .await
+            .unwrap();
         assert_eq!(content_of(&files, root).await, now, "killed at {moment}");
         let left = fs::read_dir(place.path().join("store/packs")).unwrap();
         let growing = left.filter(|entry| {

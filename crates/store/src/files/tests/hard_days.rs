@@ -236,7 +236,7 @@ async fn what_a_damaged_pack_held_comes_back_from_an_archive() {
     let roots = [saved.root];
     drop(saved);
     assert!(!desk.files.check(&roots, true).await.unwrap().is_whole());
-    desk.files.forget_damaged().await.unwrap();
+    desk.files.mend(&[], 0).await.unwrap();
     fs::remove_file(desk.workspace.path().join("only")).unwrap();
     assert!(
         !desk

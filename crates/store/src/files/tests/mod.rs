@@ -5,6 +5,7 @@ mod bad_days;
 pub(super) mod fuse;
 mod hard_days;
 mod property;
+mod repairs;
 
 use super::{Files, Progress, Saved};
 use plimsoll_domain::{

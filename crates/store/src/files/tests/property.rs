@@ -1,6 +1,10 @@
 //! Any sequence of edits, saves, restores and prunings gives back exactly what was saved.
 
 use super::{Desk, Model};
+use crate::files::{
+    pack::{Objects, Writer, pack_path},
+    packs_in,
+};
 use plimsoll_domain::content::ContentHash;
 use proptest::prelude::*;
 use std::fs;
@@ -15,6 +19,8 @@ enum Act {
     Prune(prop::sample::Index),
     Reopen,
     LoseIndex,
+    Twin(prop::sample::Index),
+    Mend,
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -42,6 +48,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<prop::sample::Index>().prop_map(Act::Prune),
         1 => Just(Act::Reopen),
         1 => Just(Act::LoseIndex),
+        1 => any::<prop::sample::Index>().prop_map(Act::Twin),
+        1 => Just(Act::Mend),
     ]
 }
 
@@ -133,7 +141,16 @@ async fn play(acts: Vec<Act>) {
                 saved.drain(..from);
                 time += 100_000_000;
                 let keep: Vec<ContentHash> = saved.iter().map(|(root, _)| *root).collect();
-                desk.files.prune(&keep, time, true).await.unwrap();
+                desk.files
+                    .pruning()
+                    .await
+                    .unwrap()
+                    .keep_only(&keep)
+                    .await
+                    .unwrap()
+                    .prune(time)
+                    .await
+                    .unwrap();
             }
             Act::Reopen => {
                 desk.files.close().await;
@@ -143,6 +160,13 @@ async fn play(acts: Vec<Act>) {
                 desk.files.close().await;
                 fs::write(desk.store.path().join("index.db"), b"no database at all").unwrap();
                 desk.files = crate::files::Files::open(desk.store.path()).await.unwrap();
+            }
+            // Another process that saved the same at the same time left it in a pack of its own.
+            Act::Twin(index) => twin(&desk, index).await,
+            Act::Mend => {
+                let roots: Vec<ContentHash> = saved.iter().map(|(root, _)| *root).collect();
+                let mended = desk.files.mend(&roots, time).await.unwrap();
+                assert_eq!(mended.struck, 0);
             }
             Act::Restore(_) | Act::RestoreOne(..) | Act::Prune(_) => {}
         }
@@ -155,8 +179,26 @@ async fn play(acts: Vec<Act>) {
     assert!(desk.files.check(&roots, true).await.unwrap().is_whole());
 }
 
+/// Keeps every second object of a pack once more, in another pack.
+async fn twin(desk: &Desk, index: prop::sample::Index) {
+    let packs = desk.store.path().join("packs");
+    let names = packs_in(&packs).unwrap();
+    if names.is_empty() {
+        return;
+    }
+    let mut writer = Writer::new(&packs, "twin".to_owned());
+    for object in Objects::open(&pack_path(&packs, &names[index.index(names.len())]))
+        .unwrap()
+        .step_by(2)
+    {
+        writer.append(&object.unwrap().again()).unwrap();
+    }
+    let written = writer.finish().unwrap();
+    desk.files.index.add(&written, None).await.unwrap();
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn any_sequence_of_edits_saves_restores_and_prunings_gives_back_what_was_saved(
