@@ -282,6 +282,23 @@ async fn lines(
     for change in changes {
         let old = text(desk, before, change.before.as_ref(), &change.path).await?;
         let new = text(desk, after, change.after.as_ref(), &change.path).await?;
+        let may_be_executed = |node: &Option<Node>| {
+            matches!(
+                node,
+                Some(Node::File {
+                    executable: true,
+                    ..
+                })
+            )
+        };
+        let (was, is) = (
+            may_be_executed(&change.before),
+            may_be_executed(&change.after),
+        );
+        if change.before.is_some() && change.after.is_some() && was != is {
+            let not = if is { "" } else { "not " };
+            let _ = writeln!(out, "{}: may {not}be executed now", change.path);
+        }
         if let (Some(old), Some(new)) = (old, new) {
             // Beyond that it may be longer than needed, and it ends.
             let diff = similar::TextDiff::configure()

@@ -78,11 +78,18 @@ impl Files {
         let opening = alone.await?;
         let index = Index::open(folder).await?;
         drop(opening);
-        Ok(Self {
+        let files = Self {
             folder: folder.to_owned(),
             packs,
             index,
-        })
+        };
+        // Saves that were cut off left what they had written; it goes when nobody is at work.
+        if let Some(_alone) = Held::try_alone(&files.lock())?
+            && let Err(error) = files.sweep().await
+        {
+            tracing::warn!("what an interrupted save left could not be removed: {error}");
+        }
+        Ok(files)
     }
 
     /// Closes it.

@@ -131,7 +131,7 @@ impl Files {
 
     /// Removes what an interrupted save left: packs without a name, and packs that the index does
     /// not know. Nobody saves at the moment, so nobody is about to enter them.
-    async fn sweep(&self) -> Result<()> {
+    pub(super) async fn sweep(&self) -> Result<()> {
         let known: HashSet<String> = self
             .index
             .packs()

@@ -229,3 +229,18 @@ async fn a_version_that_is_lost_for_good_keeps_nobody_from_pruning() {
     desk.keep_only(&[lost, root], 0).await;
     assert_eq!(desk.saved(root).await, model);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cut_off_save_left_goes_when_nobody_is_at_work() {
+    let (desk, root, model) = saved().await;
+    let packs = desk.store.path().join("packs");
+    let left = packs.join("1-2-3-0.growing");
+    fs::write(&left, b"half a pack").unwrap();
+    let working = desk.save().await;
+    drop(Files::open(desk.store.path()).await.unwrap());
+    assert!(left.exists(), "somebody was at work");
+    drop(working);
+    drop(Files::open(desk.store.path()).await.unwrap());
+    assert!(!left.exists());
+    assert_eq!(desk.saved(root).await, model);
+}
