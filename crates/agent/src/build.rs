@@ -6,10 +6,10 @@ use crate::{
     disk,
     error::{AgentError, Result},
     images, program, tree,
-    wire::{MAX_LOG_LINE, PATIENCE, Replies},
+    wire::{PATIENCE, Replies},
 };
 use plimsoll_domain::image::deploy_tag;
-use plimsoll_protocol::{Build, ImageReady, LogStream};
+use plimsoll_protocol::{Build, ImageReady, LogStream, MAX_LOG_LINE};
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},

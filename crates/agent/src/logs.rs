@@ -5,10 +5,10 @@ use crate::{
     docker::LABEL_DEPLOYMENT,
     error::{AgentError, Result},
     record::Running,
-    wire::{MAX_LOG_LINE, Replies, encode, shorten},
+    wire::{Replies, encode, shorten},
 };
 use plimsoll_domain::{DeploymentId, Timestamp};
-use plimsoll_protocol::{LogStream, Logs, Reply};
+use plimsoll_protocol::{LogStream, Logs, MAX_LOG_LINE, Reply};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{

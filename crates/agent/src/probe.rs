@@ -1,7 +1,7 @@
 //! One health question, asked once.
 
 use crate::{docker::Engine, shim};
-use plimsoll_domain::service::Probe;
+use plimsoll_domain::service::{Probe, answers_well};
 use std::{net::Ipv4Addr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -150,11 +150,7 @@ fn judge(question: &str, answer: &[u8], statuses: &[u16]) -> Answer {
         let seen: String = first.chars().take(120).collect();
         return Answer::Bad(format!("{question} → no HTTP answer: “{seen}”"));
     };
-    let good = match statuses {
-        [] => (200..300).contains(&status),
-        some => some.contains(&status),
-    };
-    if good {
+    if answers_well(status, statuses) {
         return Answer::Good;
     }
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));

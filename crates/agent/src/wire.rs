@@ -3,7 +3,7 @@
 use crate::error::{AgentError, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use plimsoll_domain::job::Failure;
-use plimsoll_protocol::{Envelope, LogStream, PROTOCOL_VERSION, Phase, Reply};
+use plimsoll_protocol::{Envelope, LogStream, MAX_LOG_LINE, PROTOCOL_VERSION, Phase, Reply};
 use serde::Deserialize;
 use std::{io, os::fd::AsFd, pin::Pin, sync::Arc, task, time::Duration};
 use tokio::{
@@ -21,8 +21,6 @@ use zeroize::Zeroizing;
 const MAX_LINE: u64 = 32 << 20;
 /// Longest secret body: values of variables, a private key.
 const MAX_SECRET_BODY: u64 = 1 << 20;
-/// Longest log line in a reply, as the protocol promises.
-pub const MAX_LOG_LINE: usize = 16 << 10;
 /// How long a client may stay silent while we wait for its bytes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 

@@ -103,6 +103,15 @@ pub enum Probe {
     Running,
 }
 
+/// Whether an answer with this HTTP status is a good one, where these are expected: without any, all
+/// from 200 to 299 are.
+pub fn answers_well(status: u16, expected: &[u16]) -> bool {
+    match expected {
+        [] => (200..300).contains(&status),
+        some => some.contains(&status),
+    }
+}
+
 impl Default for Probe {
     fn default() -> Self {
         Probe::Http {
@@ -325,6 +334,12 @@ pub fn is_inside(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_list_every_status_of_success_is_good() {
+        assert!(answers_well(204, &[]) && !answers_well(301, &[]) && !answers_well(500, &[]));
+        assert!(answers_well(301, &[301]) && !answers_well(200, &[301]));
+    }
 
     fn refused(change: impl FnOnce(&mut ServiceSpec)) -> Option<&'static str> {
         let mut spec = ServiceSpec::default();

@@ -8,10 +8,12 @@
 mod context;
 mod deploy;
 pub mod install;
+mod lines;
 mod report;
 
 pub use context::manifest_hash;
 pub use deploy::*;
+pub use lines::{Lines, MAX_LOG_LINE};
 pub use report::*;
 
 use plimsoll_domain::{DeploymentId, job::Failure};

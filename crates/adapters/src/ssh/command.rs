@@ -3,13 +3,11 @@
 use super::{Event, Opening, Ssh, Stage, Traffics, channel::Channel};
 use plimsoll_domain::{quote::shell_words, server::SshTarget};
 use plimsoll_engine::ports::{Output, PortError, PortResult, Progress};
-use plimsoll_protocol::LogStream;
+use plimsoll_protocol::{Lines, LogStream};
 use std::{sync::Arc, time::Duration};
 
 /// Most bytes of either stream that are kept; the rest is read and dropped.
 const KEPT: usize = 1024 * 1024;
-/// Longest line of a log that is followed, bytes; the protocol's limit.
-const LONGEST_LINE: usize = 16 * 1024;
 /// From so many bytes on, input goes over the connection for bulk.
 pub(crate) const BULK_FROM: u64 = 8 * 1024 * 1024;
 
@@ -124,14 +122,14 @@ pub(super) async fn follow(
         .await?;
     // Nothing is typed: the command sees the end of its input at once.
     drop(channel.take_input());
-    let (mut out, mut err) = (Rest::default(), Rest::default());
+    let (mut out, mut err) = (Lines::default(), Lines::default());
     let mut complaint = Vec::new();
     let cause = loop {
         match channel.next().await {
             Some(Event::Out(bytes)) => {
-                out.push(&bytes, |line| progress.line(LogStream::Stdout, line));
+                out.take(&bytes, |line| progress.line(LogStream::Stdout, line));
             }
-            Some(Event::Err(bytes)) => err.push(&bytes, |line| {
+            Some(Event::Err(bytes)) => err.take(&bytes, |line| {
                 if complaint.is_empty() {
                     complaint.push(line.to_owned());
                 }
@@ -156,37 +154,6 @@ pub(super) async fn follow(
         begun: true,
     }
     .into())
-}
-
-/// The beginning of a line whose end has not come.
-#[derive(Default)]
-struct Rest(Vec<u8>);
-
-impl Rest {
-    /// Tells every line that ends in these bytes. A line that grows beyond [`LONGEST_LINE`] is told
-    /// in pieces.
-    fn push(&mut self, bytes: &[u8], mut tell: impl FnMut(&str)) {
-        let mut pieces = bytes.split(|byte| *byte == b'\n').peekable();
-        while let Some(piece) = pieces.next() {
-            self.0.extend_from_slice(piece);
-            if pieces.peek().is_some() || self.0.len() >= LONGEST_LINE {
-                let line = std::mem::take(&mut self.0);
-                for part in line.chunks(LONGEST_LINE) {
-                    tell(String::from_utf8_lossy(part).trim_end_matches('\r'));
-                }
-                if line.is_empty() {
-                    tell("");
-                }
-            }
-        }
-    }
-
-    /// Tells what is left.
-    fn end(self, mut tell: impl FnMut(&str)) {
-        if !self.0.is_empty() {
-            tell(&String::from_utf8_lossy(&self.0));
-        }
-    }
 }
 
 async fn converse(

@@ -18,7 +18,7 @@ use crate::{
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures::StreamExt;
 use plimsoll_domain::job::Failure;
-use plimsoll_protocol::{Deploy, Deployed, LogStream, Phase, Reply};
+use plimsoll_protocol::{Deploy, Deployed, Lines, LogStream, Phase, Reply};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -217,13 +217,9 @@ impl Work {
         let mut stream = std::pin::pin!(self.agent.engine.client()?.logs(id, Some(options)));
         while let Some(output) = stream.next().await {
             let output = output.map_err(AgentError::docker("follow the release command"))?;
-            for line in lines.take(docker::message(&output)) {
-                self.say_line(&line);
-            }
+            lines.take(docker::message(&output), |line| self.say_line(line));
         }
-        if let Some(line) = lines.rest() {
-            self.say_line(&line);
-        }
+        lines.end(|line| self.say_line(line));
         // The log ends a moment before Docker has noted the exit status.
         while self
             .agent
@@ -357,35 +353,5 @@ fn cancelled() -> AgentError {
 pub fn crash_point(name: &str) {
     if cfg!(debug_assertions) && std::env::var("PLIMSOLL_CRASH_AT").is_ok_and(|at| at == name) {
         std::process::abort();
-    }
-}
-
-/// Cuts a stream of bytes into lines.
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    fn take(&mut self, bytes: &[u8]) -> Vec<String> {
-        self.0.extend_from_slice(bytes);
-        let mut lines = Vec::new();
-        while let Some(end) = self.0.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.0.drain(..=end).collect();
-            lines.push(
-                String::from_utf8_lossy(&line[..end])
-                    .trim_end_matches('\r')
-                    .to_owned(),
-            );
-        }
-        if self.0.len() > crate::wire::MAX_LOG_LINE {
-            lines.extend(self.rest());
-        }
-        lines
-    }
-    fn rest(&mut self) -> Option<String> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let bytes = std::mem::take(&mut self.0);
-        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use plimsoll_domain::{
     server::Endpoint,
-    service::{HealthCheck, Probe},
+    service::{HealthCheck, Probe, answers_well},
 };
 use plimsoll_protocol::LogStream;
 use std::{
@@ -230,17 +230,10 @@ async fn ask(
             Ok(match timeout(patience, asked).await {
                 Err(_) => Err(format!("GET {path} → no answer within {patience:?}")),
                 Ok(Err(error)) => Err(format!("GET {path} → {}", error.0.message)),
-                Ok(Ok(seen)) if is_expected(seen.status, statuses) => Ok(()),
+                Ok(Ok(seen)) if answers_well(seen.status, statuses) => Ok(()),
                 Ok(Ok(seen)) => Err(format!("GET {path} → {}", seen.status)),
             })
         }
-    }
-}
-
-fn is_expected(status: u16, expected: &[u16]) -> bool {
-    match expected {
-        [] => (200..300).contains(&status),
-        some => some.contains(&status),
     }
 }
 
@@ -273,15 +266,4 @@ impl Progress for Kept {
         lines.push(line.to_owned());
     }
     fn bytes(&self, _: u64, _: Option<u64>) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_a_list_every_status_of_success_is_good() {
-        assert!(is_expected(204, &[]) && !is_expected(301, &[]) && !is_expected(500, &[]));
-        assert!(is_expected(301, &[301]) && !is_expected(200, &[301]));
-    }
 }
