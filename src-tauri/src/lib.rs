@@ -137,7 +137,7 @@ fn end_with_session(app: AppHandle) {
             _ = interrupt.recv() => {}
             _ = hangup.recv() => {}
         }
-        app.exit(0);
+        window::end_unasked(app).await;
     });
 }
 

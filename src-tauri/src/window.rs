@@ -3,6 +3,9 @@
 use crate::{
     activity::Activity, canvas, desk::Desk, drops, gate, locale, tray::Tray, views::CloseAsked,
 };
+use plimsoll_domain::preferences::AtQuit;
+use plimsoll_engine::Engine;
+use std::time::Duration;
 use tauri::{
     AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent,
     plugin::{Builder, TauriPlugin},
@@ -10,6 +13,7 @@ use tauri::{
 };
 use tauri_plugin_window_state::StateFlags;
 use tauri_specta::Event;
+use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
 #[path = "window/linux.rs"]
@@ -24,6 +28,8 @@ pub use page::end as end_page;
 pub const MAIN: &str = "main";
 /// What the window shows before its page does: the dark theme's background.
 const NIGHT: Color = Color(2, 6, 23, 255);
+/// How long it may take to tell what runs on this machine before the window is closed all the same.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// Where the size and place of the window are kept, in the folder for settings.
 const STATE_FILE: &str = "window.json";
 
@@ -107,7 +113,12 @@ pub fn is_in_front<R: Runtime>(app: &AppHandle<R>) -> bool {
 /// it is told to the page.
 pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     match event {
-        WindowEvent::CloseRequested { api, .. } if ask(window.app_handle()) => api.prevent_close(),
+        WindowEvent::CloseRequested { api, .. } => {
+            if let Some(engine) = busy(window.app_handle()) {
+                api.prevent_close();
+                tauri::async_runtime::spawn(end_or_ask(window.app_handle().clone(), engine));
+            }
+        }
         WindowEvent::DragDrop(event) => drops::on_event(window, event),
         _ => {}
     }
@@ -115,39 +126,83 @@ pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
 
 /// Ends the program, or asks first while something runs.
 pub fn quit_or_ask<R: Runtime>(app: &AppHandle<R>) {
-    if ask(app) {
-        show(app);
-    } else {
-        app.exit(0);
+    match busy(app) {
+        Some(engine) => {
+            tauri::async_runtime::spawn(end_or_ask(app.clone(), engine));
+        }
+        None => app.exit(0),
     }
 }
 
+/// Ends the program when nobody can be asked: what runs on this machine is stopped or left running as
+/// the person prefers. Where they want to be asked, the next start tells what it finds.
+pub async fn end_unasked<R: Runtime>(app: AppHandle<R>) {
+    if let Some(engine) = busy(&app)
+        && let Some(keep) = kept_at_quit(preferred(&engine).await)
+        && let Err(error) = engine.leave_runs(keep).await
+    {
+        tracing::warn!("what runs here could not be ended: {error}");
+    }
+    app.exit(0);
+}
+
+/// The engine, where this process may be in the middle of something.
+fn busy<R: Runtime>(app: &AppHandle<R>) -> Option<Engine> {
+    let engine = app.state::<Desk>().engine_now()?;
+    let works = !app.state::<Activity>().running_in(&engine).is_empty();
+    (works || engine.has_started_runs()).then_some(engine)
+}
+
 /// Asks what shall become of the jobs that this process runs and of the services that it has started
-/// on this machine; `false` when there are none, or nobody can be asked. Those of others, such as a command in a terminal, do not end with it.
-fn ask<R: Runtime>(app: &AppHandle<R>) -> bool {
-    let Some(engine) = app.state::<Desk>().engine_now() else {
-        return false;
-    };
+/// on this machine; those of others, such as a command in a terminal, do not end with it. Without
+/// any, and where the person has said once and for all what they want, it ends the program.
+async fn end_or_ask<R: Runtime>(app: AppHandle<R>, engine: Engine) {
     let jobs = app.state::<Activity>().running_in(&engine);
-    let runs: Vec<String> = engine
-        .runs_of_this_process()
-        .into_iter()
-        .map(|(_, name)| name.to_string())
-        .collect();
-    if jobs.is_empty() && runs.is_empty() {
-        return false;
+    // Without an answer there is nothing that could be stopped.
+    let runs = timeout(LONGEST_LOOK, engine.runs_of_this_process()).await;
+    let runs = runs.ok().and_then(Result::ok).unwrap_or_default();
+    let at_quit = preferred(&engine).await;
+    let mut failure = None;
+    if jobs.is_empty() {
+        if runs.is_empty() {
+            return app.exit(0);
+        }
+        if let Some(keep) = kept_at_quit(at_quit) {
+            if let Err(error) = hide(&app) {
+                tracing::warn!("the window could not be hidden: {error}");
+            }
+            match engine.leave_runs(keep).await {
+                Ok(()) => return app.exit(0),
+                Err(error) => failure = Some(error.into()),
+            }
+        }
     }
     let asked = CloseAsked {
         jobs,
-        runs,
+        runs: runs.into_values().map(|name| name.to_string()).collect(),
+        at_quit: at_quit.into(),
+        failure,
         tray: app.state::<Tray>().is_there(),
     };
-    match asked.emit(app) {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!("the window could not be asked: {error}");
-            false
-        }
+    if let Err(error) = asked.emit(&app) {
+        tracing::warn!("the window could not be asked: {error}");
+        return app.exit(0);
+    }
+    show(&app);
+}
+
+/// What the person prefers; to be asked where that cannot be read.
+async fn preferred(engine: &Engine) -> AtQuit {
+    let preferences = engine.preferences().await;
+    preferences.map_or(AtQuit::Ask, |preferences| preferences.run.at_quit)
+}
+
+/// Whether what runs here is left running; `None` where somebody has to be asked.
+fn kept_at_quit(at_quit: AtQuit) -> Option<bool> {
+    match at_quit {
+        AtQuit::Ask => None,
+        AtQuit::Stop => Some(false),
+        AtQuit::Leave => Some(true),
     }
 }
 

@@ -46,6 +46,19 @@ pub enum Indent {
     Spaces,
 }
 
+/// What becomes of the services that the window has started on this machine when it is quit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtQuit {
+    /// Somebody is asked each time.
+    #[default]
+    Ask,
+    /// They are stopped; their data stays.
+    Stop,
+    /// They go on.
+    Leave,
+}
+
 /// What somebody prefers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -58,6 +71,16 @@ pub struct Preferences {
     pub editor: EditorPreferences,
     /// Where something becomes too much.
     pub limits: Limits,
+    /// How services run on this machine.
+    pub run: RunPreferences,
+}
+
+/// How services run on this machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunPreferences {
+    /// What becomes of them when the window is quit.
+    pub at_quit: AtQuit,
 }
 
 /// How texts are shown and written.
@@ -144,6 +167,7 @@ mod tests {
         let read: Preferences = serde_json::from_str(r#"{"theme":"light"}"#).unwrap();
         assert_eq!(read.theme, Theme::Light);
         assert_eq!(read.editor, EditorPreferences::default());
+        assert_eq!(read.run.at_quit, AtQuit::Ask);
         assert_eq!(read.check(), Ok(()));
     }
 

@@ -85,6 +85,17 @@ impl Engine {
     /// Approves a plan: exactly that plan is put in line. When what it was made for has changed
     /// since, nothing happens and the answer says what changed.
     pub async fn approve(&self, id: PlanId) -> Result<Receipt<JobId>> {
+        self.put_in_line(id, None).await
+    }
+
+    /// Like [`Engine::approve`], for a job that no other process may take: what it makes belongs to
+    /// the process that runs it.
+    pub(crate) async fn approve_here(&self, id: PlanId) -> Result<Receipt<JobId>> {
+        let number = self.runner().await?.number().await?;
+        self.put_in_line(id, Some(number)).await
+    }
+
+    async fn put_in_line(&self, id: PlanId, only: Option<i64>) -> Result<Receipt<JobId>> {
         let plan = self.plan(id).await?;
         let intent = intent_of(&plan)?;
         let now = intent.observe(&self.world).await?;
@@ -110,6 +121,9 @@ impl Engine {
             on_failure: intent.on_failure(),
         };
         enqueue(&mut write, &plan, &job).await?;
+        if let Some(number) = only {
+            write.keep_place(job_id, number).await?;
+        }
         let deployment = crate::deploy::begin(&self.world, &mut write, &intent, job_id).await?;
         self.world
             .auditor
@@ -167,6 +181,11 @@ impl Engine {
     /// Whether this process works on a job now: it is what the end of this process interrupts.
     pub fn works_on(&self, id: JobId) -> bool {
         self.runner.get().is_some_and(|runner| runner.works_on(id))
+    }
+
+    /// The number by which this process is registered, if it has run a job.
+    pub(crate) fn number(&self) -> Option<i64> {
+        self.runner.get().and_then(Runner::number_now)
     }
 
     /// Asks a job to stop; what it did is undone.

@@ -9,7 +9,7 @@ use plimsoll_domain::{
     JobId,
     job::{Failure, Job, JobStatus, Queue},
 };
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// A process that may run jobs. Dropping it frees its lock: what it held becomes interrupted when
 /// the next process looks.
@@ -119,14 +119,14 @@ impl Store {
         }))
     }
 
-    /// Whether a process is registered by that number. Those that have ended without a word are, until
-    /// somebody [looks for them](Store::reap).
-    pub async fn is_registered(&self, fence: i64) -> Result<bool> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM runners WHERE fence = ?1)")
-            .bind(fence)
-            .fetch_one(&mut *self.reader().await?)
+    /// The processes that are registered, in their own words, by their numbers. Those that have ended
+    /// without a word are among them until somebody [looks for them](Store::reap).
+    pub async fn registered(&self) -> Result<BTreeMap<i64, String>> {
+        let rows: Vec<(i64, String)> = sqlx::query_as("SELECT fence, process FROM runners")
+            .fetch_all(&mut *self.reader().await?)
             .await
-            .map_err(doing("look for a runner"))
+            .map_err(doing("list runners"))?;
+        Ok(rows.into_iter().collect())
     }
 
     fn runner_lock(&self, fence: i64) -> Result<PathBuf> {
@@ -158,19 +158,9 @@ impl Registration {
     /// the place is ours.
     pub async fn adopt(&self, job: JobId) -> Result<bool> {
         let mut write = self.store.write().await?;
-        let now = write.now().to_string();
-        let holder: i64 = sqlx::query_scalar(
-            "INSERT INTO leases (job_id, fence, taken_at) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (job_id) DO UPDATE SET fence = fence RETURNING fence",
-        )
-        .bind(job.to_string())
-        .bind(self.fence)
-        .bind(now)
-        .fetch_one(&mut *write.transaction)
-        .await
-        .map_err(doing("keep a place in line"))?;
+        let is_ours = write.keep_place(job, self.fence).await?;
         write.commit().await?;
-        Ok(holder == self.fence)
+        Ok(is_ours)
     }
 
     /// Takes a queued job when nothing on its target stands before it and no other process keeps
@@ -300,6 +290,24 @@ impl Write {
             });
         }
         Ok(())
+    }
+
+    /// Keeps a place in line for a queued job, for the process that is registered by that number.
+    /// Together with [`Write::enqueue`] no other process can take the job in between. Answers whether
+    /// the place is its own.
+    pub async fn keep_place(&mut self, job: JobId, fence: i64) -> Result<bool> {
+        let now = self.now().to_string();
+        let holder: i64 = sqlx::query_scalar(
+            "INSERT INTO leases (job_id, fence, taken_at) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (job_id) DO UPDATE SET fence = fence RETURNING fence",
+        )
+        .bind(job.to_string())
+        .bind(fence)
+        .bind(now)
+        .fetch_one(&mut *self.transaction)
+        .await
+        .map_err(doing("keep a place in line"))?;
+        Ok(holder == fence)
     }
 
     /// Gives a lease back.

@@ -17,16 +17,18 @@ pub fn window_hide(app: AppHandle) -> Result<(), CommandError> {
 }
 
 /// Ends the program; jobs that run become interrupted and can be resumed or undone later. Services
-/// that it has started on this machine are stopped first, or left running.
+/// that it has started on this machine are stopped first, or left running; what is remembered is not
+/// asked again.
 #[tauri::command]
 #[specta::specta]
 pub async fn window_quit(
     app: AppHandle,
     desk: State<'_, Desk>,
     keep_runs: bool,
+    remember: bool,
 ) -> Result<(), CommandError> {
     if let Some(engine) = desk.engine_now() {
-        engine.leave_runs(keep_runs).await?;
+        engine.quit_runs(keep_runs, remember).await?;
     }
     app.exit(0);
     Ok(())

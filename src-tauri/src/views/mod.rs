@@ -67,7 +67,7 @@ pub use server::{
     FiguresView, FirewallView, HostKeyView, JournalView, LossesView, MachineView, PrunedView,
     RunningView, ServerView,
 };
-pub use settings::{LookView, SettingsView};
+pub use settings::{AtQuitView, LookView, SettingsView};
 pub use snapshot::{BaseSnapshotView, SnapshotView};
 pub use terminal::{ScreenBytes, ScreenSizeView, TerminalEndView};
 pub use update::{FoundUpdateView, UpdateView};

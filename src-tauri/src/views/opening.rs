@@ -1,6 +1,6 @@
 //! How far the opening has come, and what people are told or asked besides any page.
 
-use super::{CommandError, JobId};
+use super::{AtQuitView, CommandError, JobId};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 use tauri_specta::Event;
@@ -53,6 +53,10 @@ pub struct CloseAsked {
     pub jobs: Vec<RunningJob>,
     /// Names of the projects that run on this machine and were started here.
     pub runs: Vec<String>,
+    /// What the person prefers to become of them.
+    pub at_quit: AtQuitView,
+    /// Why what they prefer could not be done.
+    pub failure: Option<CommandError>,
     /// Whether there is a tray from which the window can be opened again. Without one, starting
     /// Plimsoll again does the same.
     pub tray: bool,

@@ -57,6 +57,8 @@ pub struct RunView {
     pub url: Option<String>,
     /// Whose it is.
     pub hold: RunHoldView,
+    /// The process that holds it, in its own words, where that is another than this one.
+    pub holder: Option<String>,
     /// Whether it is started again when its files change.
     pub watched: bool,
 }
@@ -127,6 +129,7 @@ impl RunView {
             started_at: container.started_at,
             url: seen.url,
             hold: seen.hold.into(),
+            holder: seen.holder,
             watched: id.is_some_and(|id| watched.contains(&id)),
         })
     }

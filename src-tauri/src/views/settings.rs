@@ -1,7 +1,7 @@
 //! What the people of this device prefer.
 
 use super::mirror::mirror;
-use plimsoll_domain::preferences::{EditorPreferences, Indent, Motion, Preferences, Theme};
+use plimsoll_domain::preferences::{AtQuit, EditorPreferences, Indent, Motion, Preferences, Theme};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -34,6 +34,18 @@ mirror! {
         Tabs,
         /// Spaces.
         Spaces,
+    }
+}
+
+mirror! {
+    /// What becomes of the services that the window has started on this machine when it is quit.
+    AtQuitView of AtQuit {
+        /// Somebody is asked each time.
+        Ask,
+        /// They are stopped; their data stays.
+        Stop,
+        /// They go on.
+        Leave,
     }
 }
 

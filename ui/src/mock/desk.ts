@@ -50,7 +50,13 @@ if (wanted === 'notices') {
 }
 
 if (wanted === 'closing-runs') {
-	const question: CloseAsked = { jobs: [], runs: ['shop', 'blog'], tray: true };
+	const question: CloseAsked = {
+		jobs: [],
+		runs: ['shop', 'blog'],
+		at_quit: 'ask',
+		failure: null,
+		tray: true
+	};
 	setTimeout(() => void events.closeAsked.emit(question), 500);
 }
 
@@ -61,6 +67,8 @@ if (wanted === 'closing') {
 			{ id: '0193a5c2-0000-7000-8000-00000000e002', title: 'Provision web-2' }
 		],
 		runs: [],
+		at_quit: 'ask',
+		failure: null,
 		tray: true
 	};
 	// Once somebody listens.

@@ -1,6 +1,6 @@
 /** The shop on this machine: its web service with a database, another that ended, and the rest not running. */
-import type { Channel, LiveLogNews, RunsView, RunView, ScreenBytes } from '$ipc';
-import { answer, asked, fail, never, state } from './answer';
+import type { Channel, JobView, LiveLogNews, RunsView, RunView, ScreenBytes } from '$ipc';
+import { answer, asked, desk, fail, never, state } from './answer';
 import { shopWeb } from './domain';
 import { of, shop } from './project';
 
@@ -18,6 +18,7 @@ const container = (change: Partial<RunView>): RunView => ({
 	started_at: started,
 	url: 'http://127.0.0.1:49153',
 	hold: 'held',
+	holder: null,
 	watched: true,
 	...change
 });
@@ -72,7 +73,48 @@ function told(): RunsView {
 			}
 		};
 	}
-	return asked('runs') === 'none' ? none : full;
+	if (asked('runs') === 'elsewhere') {
+		const holder = 'ada@laptop, process 48211';
+		const containers = full.containers.slice(0, 2);
+		return { ...full, containers: containers.map((one) => ({ ...one, holder, watched: false })) };
+	}
+	return ['none', 'starting', 'failing'].includes(asked('runs') ?? '') ? none : full;
+}
+
+/** The job that starts the web service, under way or failed. */
+function starting(failed: boolean): JobView {
+	return {
+		id: '0193a5c2-0000-7000-8000-00000000a011',
+		plan_id: '0193a5c2-0000-7000-8000-00000000b011',
+		target: `run:${shop}`,
+		title: 'Run shop/web here',
+		status: failed ? 'failed' : 'running',
+		direction: failed ? 'back' : 'forward',
+		on_failure: 'undo',
+		cancel_requested: false,
+		failure: failed
+			? {
+					code: 'run_ended',
+					message: 'Its container ended with status 1.',
+					evidence: [
+						'GET / → nobody accepts connections',
+						'> shop@1.4.0 start',
+						'Error: SMTP_URL is not set',
+						'    at config (/app/config.js:12:9)'
+					],
+					next_step: 'Its last lines show why.',
+					retryable: false,
+					field: ''
+				}
+			: null,
+		created_at: started,
+		started_at: started,
+		finished_at: failed ? started : null
+	};
+}
+const wanted = asked('runs');
+if (wanted === 'starting' || wanted === 'failing') {
+	desk({ jobs: [starting(wanted === 'failing')] });
 }
 
 answer('run_watch', (args) => {

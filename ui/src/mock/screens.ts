@@ -432,6 +432,24 @@ export const screens: Screen[] = [
 		ask: 'runs=none'
 	},
 	{
+		name: 'run-starting',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full'],
+		ask: 'runs=starting'
+	},
+	{
+		name: 'run-failing',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full'],
+		ask: 'runs=failing'
+	},
+	{
+		name: 'run-elsewhere',
+		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
+		states: ['full'],
+		ask: 'runs=elsewhere'
+	},
+	{
 		name: 'run-terminal',
 		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',
 		states: ['full'],

@@ -53,6 +53,20 @@ pub struct SettingsArguments {
     /// Largest text that is opened and searched, bytes.
     #[arg(long, value_name = "BYTES")]
     pub text_bytes: Option<u64>,
+    /// What becomes of the services that the window has started on this machine when it is quit.
+    #[arg(long)]
+    pub at_quit: Option<AtQuitArgument>,
+}
+
+/// What becomes of what runs here.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum AtQuitArgument {
+    /// Somebody is asked each time.
+    Ask,
+    /// It is stopped; its data stays.
+    Stop,
+    /// It goes on.
+    Leave,
 }
 
 /// Dark or light.

@@ -54,7 +54,7 @@ async fn start(arguments: &RunArguments, desk: &Desk) -> Answer {
         return desk.conclude(job).await;
     }
     if arguments.detach {
-        engine.keep_run(project.id).await?;
+        engine.leave_runs(true).await?;
     }
     let seen = seen(&project, &service, desk).await?;
     desk.output.answer(&json!({"running": seen}), |_| {
@@ -71,7 +71,8 @@ async fn start(arguments: &RunArguments, desk: &Desk) -> Answer {
     }
     desk.output.note("Ctrl-C stops it.");
     let shown = show(arguments.watch.then_some(request), &project, &service, desk).await;
-    engine.stop_run(project.id, Some(service.id)).await?;
+    // What somebody else has started meanwhile goes on.
+    engine.leave_runs(false).await?;
     shown
 }
 
@@ -108,7 +109,10 @@ async fn show(
         };
         tokio::select! {
             () = &mut interrupted => return Ok(()),
-            ended = &mut watching => return Ok(ended?),
+            ended = &mut watching => {
+                ended?;
+                return Err(gone(project, service, desk).await?);
+            }
             Some(told) = news.recv() => {
                 say(&told, desk);
                 waits = matches!(told, WatchNews::Started { .. });
@@ -131,6 +135,10 @@ async fn show(
 /// What ended by itself is a failure of the command, also with status 0: it was to run on.
 async fn gone(project: &Project, service: &Service, desk: &Desk) -> Answer<Failed> {
     let how = match seen(project, service, desk).await? {
+        Some(RunSeen {
+            holder: Some(holder),
+            ..
+        }) => format!("was started anew by {holder}"),
         Some(seen) if seen.container.oom_killed => "needed too much memory".to_owned(),
         Some(seen) => match seen.container.exit_code {
             Some(code) => format!("ended with status {code}"),
@@ -266,13 +274,16 @@ fn list(runs: &Runs) -> String {
                 (false, None) => "was never started".to_owned(),
             };
             let hold = match seen.hold {
-                RunHold::Held => "",
-                RunHold::Kept => "left running",
-                RunHold::LeftOver => "left by a crash",
+                RunHold::Held => match &seen.holder {
+                    Some(holder) => format!("by {holder}"),
+                    None => String::new(),
+                },
+                RunHold::Kept => "left running".to_owned(),
+                RunHold::LeftOver => "left by a crash".to_owned(),
             };
             let at = seen.url.clone().unwrap_or_else(|| "–".to_owned());
             let project = container.mark.project.to_string();
-            vec![project, what, state, at, hold.to_owned()]
+            vec![project, what, state, at, hold]
         })
         .collect();
     let mut text = match rows.is_empty() {

@@ -1,14 +1,17 @@
 //! `plimsoll settings …`
 
 use crate::{
-    args::{IndentArgument, MotionArgument, SettingsArguments, SettingsVerb, ThemeArgument},
+    args::{
+        AtQuitArgument, IndentArgument, MotionArgument, SettingsArguments, SettingsVerb,
+        ThemeArgument,
+    },
     desk::Desk,
     failure::Answer,
     output::bytes,
 };
 use plimsoll_domain::{
     name::Name,
-    preferences::{Indent, Motion, Preferences, Theme},
+    preferences::{AtQuit, Indent, Motion, Preferences, Theme},
 };
 use serde_json::json;
 
@@ -54,6 +57,7 @@ fn changed(mut preferences: Preferences, wanted: &SettingsArguments) -> Preferen
         motion,
         editor,
         limits,
+        run,
     } = &mut preferences;
     *theme = match wanted.theme {
         Some(ThemeArgument::System) => Theme::System,
@@ -71,6 +75,12 @@ fn changed(mut preferences: Preferences, wanted: &SettingsArguments) -> Preferen
         Some(IndentArgument::Spaces) => Indent::Spaces,
         None => editor.indent,
     };
+    run.at_quit = match wanted.at_quit {
+        Some(AtQuitArgument::Ask) => AtQuit::Ask,
+        Some(AtQuitArgument::Stop) => AtQuit::Stop,
+        Some(AtQuitArgument::Leave) => AtQuit::Leave,
+        None => run.at_quit,
+    };
     editor.font_size = wanted.font_size.unwrap_or(editor.font_size);
     editor.tab_width = wanted.tab_width.unwrap_or(editor.tab_width);
     editor.wrap = wanted.wrap.unwrap_or(editor.wrap);
@@ -86,6 +96,7 @@ fn told(preferences: &Preferences) -> String {
         motion,
         editor,
         limits,
+        run,
     } = preferences;
     let theme = match theme {
         Theme::System => "as the system is set",
@@ -100,13 +111,19 @@ fn told(preferences: &Preferences) -> String {
         Indent::Tabs => "tabs",
         Indent::Spaces => "spaces",
     };
+    let at_quit = match run.at_quit {
+        AtQuit::Ask => "is asked about",
+        AtQuit::Stop => "is stopped",
+        AtQuit::Leave => "goes on",
+    };
     let or = |is_so: bool, yes: &'static str, no: &'static str| if is_so { yes } else { no };
     format!(
         "theme           {theme}\n\
          motion          {motion}\n\
          editor          letters of {} px, tabs of {} columns, new texts indented with {indent}\n\
          \x20               long lines {}, lines {}, brackets {}\n\
-         texts up to     {}",
+         texts up to     {}\n\
+         at quit         what runs here {at_quit}",
         editor.font_size,
         editor.tab_width,
         or(editor.wrap, "wrapped", "not wrapped"),

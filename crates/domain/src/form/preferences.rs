@@ -2,19 +2,23 @@
 
 use super::{Field, FieldError, FieldKind, Form, Reader, Values, write_amount};
 use crate::preferences::{
-    EditorPreferences, FONT_SIZES, Indent, Limits, Preferences, TAB_WIDTHS, TEXT_BYTES,
+    AtQuit, EditorPreferences, FONT_SIZES, Indent, Limits, Preferences, RunPreferences, TAB_WIDTHS,
+    TEXT_BYTES,
 };
 use std::ops::RangeInclusive;
 
 const EDITOR: &str = "Editor";
 const LIMITS: &str = "Limits";
+const RUN: &str = "Run here";
 /// Bytes in the unit of sizes.
 const MB: u64 = 1_000_000;
 
-/// What is asked of the editor and of limits. Dark or light is chosen by itself, where one sees it.
+/// What is asked of the editor, of limits and of local runs. Dark or light is chosen by itself, where
+/// one sees it.
 pub fn form() -> Form {
     let mut fields = editor_fields();
     fields.extend(limit_fields());
+    fields.push(run_field());
     Form::new("preferences", fields)
 }
 
@@ -66,9 +70,35 @@ fn limit_fields() -> Vec<Field> {
     vec![text]
 }
 
+fn run_field() -> Field {
+    let choices = [
+        ("ask", "Ask each time", ""),
+        ("stop", "Stop it", "Its data stays."),
+        ("leave", "Leave it running", ""),
+    ];
+    Field::new(
+        "run.at_quit",
+        "When Plimsoll is quit, what runs on this machine",
+        FieldKind::choice(&choices),
+    )
+    .help("What a command in a terminal has started ends with that command.")
+    .group(RUN)
+    .required()
+}
+
 /// The values of preferences.
 pub fn written(preferences: &Preferences) -> Values {
-    let Preferences { editor, limits, .. } = preferences;
+    let Preferences {
+        editor,
+        limits,
+        run,
+        ..
+    } = preferences;
+    let at_quit = match run.at_quit {
+        AtQuit::Ask => "ask",
+        AtQuit::Stop => "stop",
+        AtQuit::Leave => "leave",
+    };
     let indent = match editor.indent {
         Indent::Tabs => "tabs",
         Indent::Spaces => "spaces",
@@ -81,6 +111,7 @@ pub fn written(preferences: &Preferences) -> Values {
         ("editor.line_numbers", editor.line_numbers.to_string()),
         ("editor.close_brackets", editor.close_brackets.to_string()),
         ("limits.text", write_amount(limits.text_bytes, MB)),
+        ("run.at_quit", at_quit.to_owned()),
     ])
 }
 
@@ -105,6 +136,13 @@ pub fn read(values: &Values, before: &Preferences) -> Result<Preferences, Vec<Fi
         },
         limits: Limits {
             text_bytes: reader.amount("limits.text", MB).unwrap_or_default(),
+        },
+        run: RunPreferences {
+            at_quit: match reader.text("run.at_quit") {
+                "stop" => AtQuit::Stop,
+                "leave" => AtQuit::Leave,
+                _ => AtQuit::Ask,
+            },
         },
         ..*before
     };
@@ -140,6 +178,9 @@ mod tests {
             limits: Limits {
                 text_bytes: 1_500_000,
             },
+            run: RunPreferences {
+                at_quit: AtQuit::Leave,
+            },
             ..Preferences::default()
         };
         assert_eq!(read(&written(&preferences), &preferences), Ok(preferences));
@@ -157,6 +198,7 @@ mod tests {
         };
         assert_eq!(wrong("editor.font_size", "200"), "At most 32.");
         assert_eq!(wrong("editor.tab_width", ""), "This is needed.");
+        assert!(!wrong("run.at_quit", "sometimes").is_empty());
         assert_eq!(wrong("limits.text", "0"), "Between 0.1 and 32 MB.");
         assert_eq!(wrong("limits.text", "32.5"), "Between 0.1 and 32 MB.");
     }

@@ -204,6 +204,17 @@ impl<P: Performer> Runner<P> {
         }
     }
 
+    /// The number of this process's registration; it registers now when it has not yet.
+    pub async fn number(&self) -> Result<i64, JobError> {
+        Ok(self.shared.registration().await?.fence())
+    }
+
+    /// The number of this process's registration, if it has registered.
+    pub fn number_now(&self) -> Option<i64> {
+        let registration = self.shared.registration.get();
+        registration.map(Registration::fence)
+    }
+
     /// Whether this process works on a job now.
     pub fn works_on(&self, id: JobId) -> bool {
         locked(&self.shared.working).contains(&id)

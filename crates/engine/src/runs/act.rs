@@ -8,7 +8,7 @@ use crate::{
     world::{OpenVariables, World},
 };
 use plimsoll_domain::{
-    Secret, ServiceId,
+    ProjectId, Secret, ServiceId,
     run::{
         DATABASE_URL, RunPart, container_name, database_url, environment, network_name, volume_name,
     },
@@ -189,12 +189,12 @@ pub(super) async fn start(
     let setting = format!("run.port.{}", draft.service_id);
     let known = world.store.setting(&setting).await?;
     let wish = known.and_then(|text| text.parse().ok());
+    world.here.note_started();
     let container = world
         .ports
         .local_runs
         .start(&RunOrder { wish, ..order })
         .await?;
-    world.here.begun(draft.project_id, &draft.project);
     prove::is_well(world, context, draft, &container).await?;
     if let Some(port) = container.host_port {
         context.progress.line(
@@ -222,22 +222,33 @@ async fn clear(world: &World, wanted: impl Fn(&RunPart) -> bool) -> PortResult<V
     found.retain(|container| wanted(&container.mark.part));
     for container in &found {
         runs.remove_container(home, &container.id).await?;
+        world.here.note_removed(&container.id);
     }
     Ok(found)
 }
 
-/// Removes what this job has made.
+/// Removes what this job has made, and with the last container of the project its network.
 pub(super) async fn unmake(
     world: &World,
     context: &StepContext,
+    project: ProjectId,
     wanted: impl Fn(&RunPart) -> bool,
 ) -> PortResult<()> {
     let (runs, home) = (&world.ports.local_runs, world.store.device());
-    for container in runs.all(home).await?.containers {
+    let found = runs.all(home).await?;
+    let mut stay = 0;
+    for container in found.containers {
         let is_ours = container.mark.job_id == Some(context.job_id);
         if is_ours && wanted(&container.mark.part) {
             runs.remove_container(home, &container.id).await?;
+            world.here.note_removed(&container.id);
+        } else if container.mark.project_id == project {
+            stay += 1;
         }
+    }
+    let networks = found.networks.into_iter();
+    for network in networks.filter(|one| stay == 0 && one.mark.project_id == project) {
+        runs.remove_network(home, &network.name).await?;
     }
     Ok(())
 }

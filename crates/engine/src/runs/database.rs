@@ -91,6 +91,9 @@ pub(super) async fn start(
             format!("POSTGRES_USER={DATABASE_USER}"),
             format!("POSTGRES_DB={}", database_name(project)),
             format!("PGDATA={}", DATABASE_FOLDERS.1),
+            // So that `psql` in its terminal asks the right one.
+            format!("PGUSER={DATABASE_USER}"),
+            format!("PGDATABASE={}", database_name(project)),
         ],
         secrets: Some(Secret::new(
             json!({"POSTGRES_PASSWORD": password.expose()}).to_string(),

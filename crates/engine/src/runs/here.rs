@@ -1,52 +1,45 @@
-//! What this process has started and watches.
+//! What this process has done here, and what it watches.
 
 use super::{RunRequest, WatchNews};
 use crate::Engine;
-use plimsoll_domain::{ProjectId, ServiceId, name::Name};
+use plimsoll_domain::ServiceId;
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{sync::mpsc, task::AbortHandle};
 
-/// Projects with containers that this process has started, and services whose files it watches.
+/// Whether this process has started something, containers that it has removed itself, and services whose files it watches.
 #[derive(Default)]
 pub(crate) struct InThisProcess {
-    started: Mutex<BTreeMap<ProjectId, Name>>,
+    started: AtomicBool,
+    removed: Mutex<BTreeSet<String>>,
     watched: Mutex<BTreeMap<ServiceId, AbortHandle>>,
 }
 
 impl InThisProcess {
-    pub fn begun(&self, project: ProjectId, name: &Name) {
-        locked(&self.started).insert(project, name.clone());
+    /// This process starts something.
+    pub fn note_started(&self) {
+        self.started.store(true, Ordering::Relaxed);
     }
-    pub fn ended(&self, project: ProjectId) {
-        locked(&self.started).remove(&project);
+    /// Whether this process has started anything.
+    pub fn has_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+    /// This process has removed a container, to start another or because that one was not well.
+    pub fn note_removed(&self, container: &str) {
+        locked(&self.removed).insert(container.to_owned());
+    }
+    /// Whether this process has removed a container, and not somebody else.
+    pub fn did_remove(&self, container: &str) -> bool {
+        locked(&self.removed).contains(container)
     }
 }
 
 impl Engine {
-    /// The projects whose containers this process has started and not stopped, with their names.
-    pub fn runs_of_this_process(&self) -> Vec<(ProjectId, Name)> {
-        let started = locked(&self.world.here.started);
-        started
-            .iter()
-            .map(|(id, name)| (*id, name.clone()))
-            .collect()
-    }
-
-    /// Stops everything that this process has started, or asks to leave it running when it ends.
-    pub async fn leave_runs(&self, keep: bool) -> crate::Result<()> {
-        for (project, _) in self.runs_of_this_process() {
-            if keep {
-                self.keep_run(project).await?;
-            } else {
-                self.stop_run(project, None).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Builds and starts a service again whenever its files change, in the background, until it is
     /// stopped or the watch is ended. How the jobs go is told as of every job.
     ///

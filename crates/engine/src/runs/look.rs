@@ -1,6 +1,9 @@
-//! What runs here, what a crash has left, and how it is stopped, listened to and typed into.
+//! What runs here and whose it is, and how it is listened to and typed into.
 
-use super::{database::password_setting, without_docker};
+use super::{
+    end::{kept_in, kept_setting},
+    without_docker,
+};
 use crate::{
     Engine, Result,
     error::EngineError,
@@ -10,10 +13,13 @@ use crate::{
 use plimsoll_domain::{ProjectId, ServiceId, project::Project, run::RunPart};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Who a container of a run belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunHold {
     /// A process of this installation that still runs.
@@ -32,6 +38,8 @@ pub struct RunSeen {
     pub container: RunContainer,
     /// Whose it is.
     pub hold: RunHold,
+    /// The process that holds it, in its own words, where that is another than this one.
+    pub holder: Option<String>,
     /// Where a browser finds it.
     pub url: Option<String>,
 }
@@ -47,47 +55,56 @@ pub struct Runs {
     pub networks: Vec<RunThing>,
 }
 
-fn kept_setting(project: ProjectId) -> String {
-    format!("run.kept.{project}")
-}
+/// Processes by the numbers that they registered with. This one has no words for itself.
+type Alive = BTreeMap<i64, Option<String>>;
 
-/// Sorts what the engine has by whose it is. `alive` are the registrations of processes that run,
-/// `kept` the projects that somebody asked to leave running.
-fn sorted(found: RunThings, alive: &BTreeSet<i64>, kept: &BTreeSet<ProjectId>) -> Runs {
-    let hold = |by: i64, project: ProjectId| match (alive.contains(&by), kept.contains(&project)) {
-        (true, _) => RunHold::Held,
-        (false, true) => RunHold::Kept,
-        (false, false) => RunHold::LeftOver,
+/// Sorts what the engine has by whose it is: `alive` are the processes that run, `kept` the containers
+/// that somebody asked to leave running.
+///
+/// The database belongs to whoever runs a service beside it, also when another process started it.
+fn sorted(found: RunThings, alive: &Alive, kept: &BTreeSet<String>) -> Runs {
+    let own = |one: &RunContainer| match alive.get(&one.mark.by) {
+        Some(process) => (RunHold::Held, process.clone()),
+        None if kept.contains(&one.id) => (RunHold::Kept, None),
+        None => (RunHold::LeftOver, None),
     };
-    let used: BTreeSet<ProjectId> = found
-        .containers
-        .iter()
-        .map(|container| container.mark.project_id)
-        .collect();
-    let mut containers: Vec<RunSeen> = found
-        .containers
-        .into_iter()
-        .map(|container| RunSeen {
-            hold: hold(container.mark.by, container.mark.project_id),
+    // Held before kept before left over, and by this process before another one.
+    let strongest = |beside: &RunContainer| {
+        let services = found.containers.iter().filter(|one| {
+            let is_service = matches!(one.mark.part, RunPart::Service { .. });
+            is_service && one.mark.project_id == beside.mark.project_id
+        });
+        services.map(own).chain([own(beside)]).min()
+    };
+    let mut containers: Vec<RunSeen> = Vec::new();
+    for container in &found.containers {
+        let (hold, holder) = match container.mark.part {
+            RunPart::Database => strongest(container).unwrap_or_else(|| own(container)),
+            _ => own(container),
+        };
+        containers.push(RunSeen {
+            hold,
+            holder,
             url: container
                 .host_port
                 .filter(|_| container.running)
                 .map(|port| format!("http://127.0.0.1:{port}")),
-            container,
-        })
-        .collect();
+            container: container.clone(),
+        });
+    }
     containers.sort_by(|a, b| a.container.name.cmp(&b.container.name));
     let mut volumes = found.volumes;
     volumes.sort_by(|a, b| a.name.cmp(&b.name));
-    let networks = found.networks.into_iter().filter(|network| {
-        let mark = &network.mark;
-        let is_left = hold(mark.by, mark.project_id) == RunHold::LeftOver;
-        is_left && !used.contains(&mark.project_id)
-    });
+    let used = |project| {
+        let mut projects = found.containers.iter().map(|one| one.mark.project_id);
+        projects.any(|one| one == project)
+    };
+    let mut networks = found.networks;
+    networks.retain(|one| !alive.contains_key(&one.mark.by) && !used(one.mark.project_id));
     Runs {
         containers,
         volumes,
-        networks: networks.collect(),
+        networks,
     }
 }
 
@@ -106,17 +123,20 @@ impl Engine {
             found.volumes.retain(|one| one.mark.project_id == wanted);
         }
         world.store.reap().await?;
-        let mut alive = BTreeSet::new();
+        let this = self.number();
+        let registered = world.store.registered().await?.into_iter();
+        let alive: Alive = registered
+            .map(|(number, process)| (number, Some(process).filter(|_| this != Some(number))))
+            .collect();
         let mut kept = BTreeSet::new();
-        let marks = found.containers.iter().map(|one| &one.mark);
-        for mark in marks.chain(found.networks.iter().map(|one| &one.mark)) {
-            if world.store.is_registered(mark.by).await? {
-                alive.insert(mark.by);
-            }
-            let setting = kept_setting(mark.project_id);
-            if world.store.setting(&setting).await?.is_some() {
-                kept.insert(mark.project_id);
-            }
+        let projects: BTreeSet<ProjectId> = found
+            .containers
+            .iter()
+            .map(|one| one.mark.project_id)
+            .collect();
+        for project in projects {
+            let text = world.store.setting(&kept_setting(project)).await?;
+            kept.extend(kept_in(text.as_deref()));
         }
         Ok(sorted(found, &alive, &kept))
     }
@@ -132,133 +152,6 @@ impl Engine {
                 RunPart::Service { service_id, .. } if service_id == service)
         });
         of_it.and_then(|one| one.url).ok_or_else(not_there)
-    }
-
-    /// Stops what runs of a project, or one service of it, and removes its containers; what is in
-    /// volumes stays. The database and the network go with the last service.
-    pub async fn stop_run(&self, project: ProjectId, service: Option<ServiceId>) -> Result<Runs> {
-        let world = &self.world;
-        let (runs, home) = (&world.ports.local_runs, world.store.device());
-        let found = runs.all(home).await.map_err(without_docker)?;
-        let (go, stay): (Vec<_>, Vec<_>) = found
-            .containers
-            .into_iter()
-            .filter(|one| one.mark.project_id == project)
-            .partition(|one| match &one.mark.part {
-                RunPart::Service { service_id, .. } | RunPart::Release { service_id, .. } => {
-                    service.is_none_or(|wanted| wanted == *service_id)
-                }
-                _ => service.is_none(),
-            });
-        let of_services = |one: &&RunContainer| matches!(one.mark.part, RunPart::Service { .. });
-        let is_last = stay.iter().filter(of_services).count() == 0;
-        // A watch would start again what is stopped.
-        for container in &go {
-            if let RunPart::Service { service_id, .. } = container.mark.part {
-                self.end_watch_of_run(service_id);
-            }
-        }
-        if let Some(service) = service {
-            self.end_watch_of_run(service);
-        }
-        let stopping = go.iter().chain(stay.iter().filter(|_| is_last));
-        let mut names = Vec::new();
-        for container in stopping {
-            runs.remove_container(home, &container.id).await?;
-            names.push(container.name.clone());
-        }
-        if is_last {
-            for network in found.networks {
-                if network.mark.project_id == project {
-                    runs.remove_network(home, &network.name).await?;
-                }
-            }
-            let mut write = world.store.write().await?;
-            write.forget_setting(&kept_setting(project)).await?;
-            write.commit().await?;
-            world.here.ended(project);
-        }
-        if !names.is_empty() {
-            let subject = format!("project:{project}");
-            self.note("run.stop", subject, json!({"containers": names}))
-                .await?;
-        }
-        self.runs(Some(project)).await
-    }
-
-    /// Removes what processes have left that ended without a word, and takes back the jobs that
-    /// they left in the middle. Answers the names of what was removed.
-    pub async fn clean_runs(&self) -> Result<Vec<String>> {
-        for job in self.take_back_interrupted(None).await? {
-            self.run(job).await?;
-        }
-        let world = &self.world;
-        let (runs, home) = (&world.ports.local_runs, world.store.device());
-        let found = self.runs(None).await?;
-        let mut names = Vec::new();
-        for seen in &found.containers {
-            if seen.hold == RunHold::LeftOver {
-                runs.remove_container(home, &seen.container.id).await?;
-                names.push(seen.container.name.clone());
-            }
-        }
-        // Networks that are without containers only now are seen only now.
-        for network in self.runs(None).await?.networks {
-            runs.remove_network(home, &network.name).await?;
-            names.push(network.name);
-        }
-        if !names.is_empty() {
-            self.note("run.clean", "device".to_owned(), json!({"removed": names}))
-                .await?;
-        }
-        Ok(names)
-    }
-
-    /// Asks to leave a project's containers running when this process ends.
-    pub async fn keep_run(&self, project: ProjectId) -> Result<()> {
-        let mut write = self.world.store.write().await?;
-        write.set_setting(&kept_setting(project), "1").await?;
-        write.commit().await?;
-        Ok(())
-    }
-
-    /// Deletes the data that a project's runs keep in volumes: its database, and what its services
-    /// wrote.
-    ///
-    /// # Errors
-    /// `run_in_use` while something of it runs.
-    pub async fn delete_run_data(&self, project: ProjectId) -> Result<Vec<String>> {
-        let world = &self.world;
-        let (runs, home) = (&world.ports.local_runs, world.store.device());
-        let found = self.runs(Some(project)).await?;
-        if !found.containers.is_empty() {
-            return Err(EngineError::conflict(
-                "run_in_use",
-                "The data is in use: something of this project runs here.",
-            )
-            .evidence(
-                found
-                    .containers
-                    .iter()
-                    .map(|one| one.container.name.clone()),
-            )
-            .next_step("Stop it first."));
-        }
-        let mut names = Vec::new();
-        for volume in found.volumes {
-            runs.remove_volume(home, &volume.name).await?;
-            names.push(volume.name);
-        }
-        // A new database begins with a new password.
-        let mut write = world.store.write().await?;
-        write.forget_setting(&password_setting(project)).await?;
-        write.commit().await?;
-        if !names.is_empty() {
-            let subject = format!("project:{project}");
-            self.note("run.delete_data", subject, json!({"volumes": names}))
-                .await?;
-        }
-        Ok(names)
     }
 
     /// Hands the lines of a service, or of the database of its project, to `progress`, without
@@ -362,13 +255,17 @@ fn not_there() -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plimsoll_domain::{Timestamp, name::Name, run::RunMark};
+    use plimsoll_domain::{ServiceId, Timestamp, name::Name, run::RunMark};
 
-    fn container(by: i64, project: ProjectId) -> RunContainer {
+    fn project(seed: u8) -> ProjectId {
+        ProjectId::mint(Timestamp::from_millis(1), [seed; 10])
+    }
+
+    fn container(by: i64, project: ProjectId, part: RunPart) -> RunContainer {
         RunContainer {
             id: format!("{by}"),
             name: format!("{by}"),
-            mark: mark(by, project),
+            mark: mark(by, project, part),
             image_id: String::new(),
             running: true,
             oom_killed: false,
@@ -378,42 +275,96 @@ mod tests {
         }
     }
 
-    fn mark(by: i64, project_id: ProjectId) -> RunMark {
+    fn mark(by: i64, project_id: ProjectId, part: RunPart) -> RunMark {
         RunMark {
             home: "desk".to_owned(),
             project_id,
             project: Name::parse("shop").unwrap(),
-            part: RunPart::Database,
+            part,
             by,
             job_id: None,
         }
     }
 
+    fn service() -> RunPart {
+        RunPart::Service {
+            service_id: ServiceId::mint(Timestamp::from_millis(1), [1; 10]),
+            name: Name::parse("web").unwrap(),
+        }
+    }
+
+    /// This process is 1, somebody else's is 2; 7 is kept.
+    fn told(found: RunThings) -> Vec<(String, RunHold, Option<String>)> {
+        let alive = Alive::from([(1, None), (2, Some("a terminal".to_owned()))]);
+        let sorted = sorted(found, &alive, &BTreeSet::from(["7".to_owned()]));
+        let containers = sorted.containers.into_iter();
+        containers
+            .map(|one| (one.container.name, one.hold, one.holder))
+            .collect()
+    }
+
     #[test]
     fn what_nobody_holds_and_nobody_kept_was_left_by_a_crash() {
-        let project = |seed| ProjectId::mint(Timestamp::from_millis(1), [seed; 10]);
         let network = |by, seed| RunThing {
             name: format!("network {seed}"),
-            mark: mark(by, project(seed)),
+            mark: mark(by, project(seed), RunPart::Network),
         };
         let found = RunThings {
             containers: vec![
-                container(1, project(1)),
-                container(2, project(2)),
-                container(3, project(3)),
+                container(1, project(1), service()),
+                container(2, project(2), service()),
+                container(7, project(3), service()),
+                container(8, project(4), service()),
             ],
-            networks: vec![network(2, 2), network(1, 4), network(9, 5)],
+            // One is in use, one belongs to somebody.
+            networks: vec![network(8, 4), network(1, 5), network(9, 6)],
             volumes: Vec::new(),
         };
-        let sorted = sorted(found, &BTreeSet::from([1]), &BTreeSet::from([project(3)]));
-        let holds: Vec<RunHold> = sorted.containers.iter().map(|one| one.hold).collect();
-        assert_eq!(holds, [RunHold::Held, RunHold::LeftOver, RunHold::Kept]);
-        // One is in use, one belongs to somebody.
-        let left: Vec<&str> = sorted
-            .networks
-            .iter()
-            .map(|one| one.name.as_str())
+        let alive = Alive::from([(1, None)]);
+        let networks = sorted(found.clone(), &alive, &BTreeSet::new()).networks;
+        let left: Vec<&str> = networks.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(left, ["network 6"]);
+        let other = Some("a terminal".to_owned());
+        let told: Vec<_> = told(found)
+            .into_iter()
+            .map(|(_, hold, holder)| (hold, holder))
             .collect();
-        assert_eq!(left, ["network 5"]);
+        assert_eq!(
+            told,
+            [
+                (RunHold::Held, None),
+                (RunHold::Held, other),
+                (RunHold::Kept, None),
+                (RunHold::LeftOver, None),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_database_belongs_to_whoever_runs_a_service_beside_it() {
+        let hold = |database: i64, services: &[i64]| {
+            let services = services.iter();
+            let mut containers: Vec<_> = services
+                .map(|by| container(*by, project(1), service()))
+                .collect();
+            let mut of = container(database, project(1), RunPart::Database);
+            of.name = "database".to_owned();
+            containers.push(of);
+            // A service of another project says nothing.
+            containers.push(container(1, project(2), service()));
+            let found = RunThings {
+                containers,
+                ..RunThings::default()
+            };
+            let mut told = told(found).into_iter();
+            let (_, hold, holder) = told.find(|(name, ..)| name == "database").unwrap();
+            (hold, holder.is_some())
+        };
+        assert_eq!(hold(8, &[]), (RunHold::LeftOver, false));
+        assert_eq!(hold(8, &[8]), (RunHold::LeftOver, false));
+        assert_eq!(hold(8, &[8, 7]), (RunHold::Kept, false));
+        assert_eq!(hold(8, &[7, 2]), (RunHold::Held, true));
+        assert_eq!(hold(2, &[1]), (RunHold::Held, false));
+        assert_eq!(hold(1, &[]), (RunHold::Held, false));
     }
 }

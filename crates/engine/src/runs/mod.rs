@@ -1,11 +1,14 @@
 //! Running services on this machine's Docker, built and given what a server would give them.
 //!
 //! What runs is known from the engine's labels alone: nothing here has to be kept in step with it.
-//! Each container names the process that started it. One whose process is gone, and that nobody
-//! asked to keep, was left by a crash.
+//! Each container names the process that started it, by its registration, and belongs to it: only
+//! that process runs its job, and at its end it stops or keeps what is its own and nothing else.
+//! What another process has started is stopped only because somebody asks for that. A container
+//! whose process is gone, and that nobody asked to keep, was left by a crash.
 
 mod act;
 mod database;
+mod end;
 mod here;
 mod look;
 mod plan;
@@ -158,19 +161,21 @@ impl RunAction {
         }
     }
 
-    /// Removes the containers that the job has made. An image stays in the engine's cache, and data
-    /// is never taken back.
+    /// Removes the containers that the job has made, and the network with the last. An image stays in
+    /// the engine's cache, and data is never taken back.
     pub(crate) async fn undo(&self, world: &World, context: &StepContext) -> PortResult<()> {
         match self {
             RunAction::Build { .. } | RunAction::Pull { .. } => Ok(()),
-            RunAction::Database { .. } => {
-                act::unmake(world, context, |part| matches!(part, RunPart::Database)).await
+            RunAction::Database { project_id, .. } => {
+                let is_it = |part: &RunPart| matches!(part, RunPart::Database);
+                act::unmake(world, context, *project_id, is_it).await
             }
             RunAction::Release { draft, .. } => {
                 let of = draft.service_id;
                 act::unmake(
                     world,
                     context,
+                    draft.project_id,
                     |part| matches!(part, RunPart::Release { service_id, .. } if *service_id == of),
                 )
                 .await
@@ -180,6 +185,7 @@ impl RunAction {
                 act::unmake(
                     world,
                     context,
+                    draft.project_id,
                     |part| matches!(part, RunPart::Service { service_id, .. } if *service_id == of),
                 )
                 .await

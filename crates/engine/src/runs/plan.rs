@@ -71,7 +71,8 @@ impl Engine {
     }
 
     /// Runs a service on this machine: nothing of it costs or leaves this machine, so its plan is
-    /// approved at once. What an earlier process left in the middle is taken back first.
+    /// approved at once. What an earlier process left in the middle is taken back first. No other
+    /// process does it, so that what runs belongs to who asked for it.
     ///
     /// # Errors
     /// As [`Engine::plan_run`].
@@ -85,7 +86,7 @@ impl Engine {
         for job in self.take_back_interrupted(Some(service.project_id)).await? {
             self.run(job).await?;
         }
-        self.approve(plan.id).await
+        self.approve_here(plan.id).await
     }
 
     /// Puts the undoing of runs in line that a process left in the middle; answers their jobs, for

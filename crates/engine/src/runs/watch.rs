@@ -8,11 +8,12 @@ use crate::{
     Engine, Result,
     deploy::{Material, resolve},
     error::EngineError,
-    ports::{FolderNews, Watched},
+    ports::{FolderNews, RunContainer, Watched},
 };
 use plimsoll_domain::{
     JobId,
     job::{Failure, JobStatus},
+    run::RunPart,
     source::Source,
 };
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,8 @@ pub enum WatchNews {
 
 impl Engine {
     /// Builds and starts a service again whenever its files have changed, until the future is
-    /// dropped or nobody takes its news any more.
+    /// dropped, nobody takes its news any more, or somebody else has stopped the service or started
+    /// it anew: then it is theirs.
     ///
     /// # Errors
     /// `run_not_watched` when its source is no folder; `folder_gone`; `watch_limit`.
@@ -62,6 +64,7 @@ impl Engine {
         let below = Watched::Below(String::new());
         let mut watch = self.world.ports.folders.watch(&folder, &[], below).await?;
         let mut built = self.manifest(&request).await.ok();
+        let mut before = self.container_of(&request).await?;
         while settled(&mut watch.news).await {
             // Changes of files that are no part of the image start nothing.
             let now = self.manifest(&request).await;
@@ -71,6 +74,9 @@ impl Engine {
                 continue;
             }
             built = now.ok();
+            if self.is_taken_over(&request, before.as_ref()).await? {
+                return Ok(());
+            }
             let told = match self.start_run(request.clone()).await {
                 Err(error) => {
                     built = None;
@@ -93,11 +99,37 @@ impl Engine {
                     }
                 }
             };
+            before = self.container_of(&request).await?;
             if news.send(told).await.is_err() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// The container in which a service runs, or ran.
+    async fn container_of(&self, request: &RunRequest) -> Result<Option<RunContainer>> {
+        let world = &self.world;
+        let found = world.ports.local_runs.all(world.store.device()).await?;
+        let mut found = found.containers.into_iter();
+        Ok(found.find(|one| {
+            matches!(one.mark.part,
+                RunPart::Service { service_id, .. } if service_id == request.service_id)
+        }))
+    }
+
+    /// Whether somebody else has stopped a service or started it anew.
+    async fn is_taken_over(
+        &self,
+        request: &RunRequest,
+        before: Option<&RunContainer>,
+    ) -> Result<bool> {
+        Ok(match (before, self.container_of(request).await?) {
+            (None, None) => false,
+            (Some(before), None) => !self.world.here.did_remove(&before.id),
+            (Some(before), Some(now)) if before.id == now.id => false,
+            (_, Some(now)) => Some(now.mark.by) != self.number(),
+        })
     }
 
     /// The folder whose changes matter to a service.

@@ -62,6 +62,31 @@ async fn a_place_in_line_is_kept_for_the_process_that_waits() {
 }
 
 #[tokio::test]
+async fn a_job_whose_place_is_kept_from_the_beginning_is_free_for_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let (a, b) = (
+        store.register("a").await.unwrap(),
+        store.register("b").await.unwrap(),
+    );
+    let job = job(1, "web");
+    let mut write = store.write().await.unwrap();
+    write.put_plan(&plan(0)).await.unwrap();
+    write.enqueue(&job, &[step(&job)]).await.unwrap();
+    assert!(write.keep_place(job.id, a.fence()).await.unwrap());
+    assert!(!write.keep_place(job.id, b.fence()).await.unwrap());
+    write.commit().await.unwrap();
+    assert_eq!(b.claim_next(Queue::Deploy).await.unwrap(), None);
+    let lease = a.claim_next(Queue::Deploy).await.unwrap().unwrap();
+    assert_eq!(lease.job_id, job.id);
+    let registered = store.registered().await.unwrap();
+    assert_eq!(registered[&a.fence()], "a");
+    // Who waited and is gone leaves it interrupted, for somebody to decide.
+    a.leave().await.unwrap();
+    assert_eq!(status(&store, &job).await, JobStatus::Interrupted);
+}
+
+#[tokio::test]
 async fn a_commit_of_another_process_is_heard_and_an_own_one_once() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (open(folder.path()).await, open(folder.path()).await);

@@ -20,6 +20,8 @@ test('closing while a job runs asks, and each answer is kept to', async () => {
 		events.closeAsked.emit({
 			jobs: [{ id: '0193a5c2-0000-7000-8000-00000000e001', title: 'Deploy shop' }],
 			runs: [],
+			at_quit: 'ask',
+			failure: null,
 			tray: false
 		});
 	const closes = (): Promise<void> =>
@@ -49,7 +51,13 @@ test('what runs on this machine is stopped or left as somebody says', async () =
 	const user = userEvent.setup();
 	render(CloseDialog);
 	const ask = (): Promise<void> =>
-		events.closeAsked.emit({ jobs: [], runs: ['shop'], tray: false });
+		events.closeAsked.emit({
+			jobs: [],
+			runs: ['shop'],
+			at_quit: 'ask',
+			failure: null,
+			tray: false
+		});
 
 	await ask();
 	const dialog = await screen.findByRole('dialog', {
@@ -58,9 +66,43 @@ test('what runs on this machine is stopped or left as somebody says', async () =
 	expect(dialog.textContent).toMatch(/shop\s+runs here/);
 	expect(screen.queryByRole('button', { name: 'Keep running in the background' })).toBeNull();
 	await user.click(screen.getByRole('button', { name: 'Quit, leave running' }));
+	await user.click(screen.getByRole('checkbox', { name: 'Do the same from now on' }));
 	await user.click(screen.getByRole('button', { name: 'Stop and quit' }));
 	expect(called).toEqual([
-		['window_quit', { keepRuns: true }],
-		['window_quit', { keepRuns: false }]
+		['window_quit', { keepRuns: true, remember: false }],
+		['window_quit', { keepRuns: false, remember: true }]
 	]);
+});
+
+test('what was said once and for all is not asked again, unless it did not work', async () => {
+	const called: unknown[] = [];
+	mockIPC((command, args) => void called.push([command, args]), { shouldMockEvents: true });
+	const user = userEvent.setup();
+	render(CloseDialog);
+	const asked = {
+		jobs: [{ id: '0193a5c2-0000-7000-8000-00000000e001', title: 'Deploy shop' }],
+		runs: ['shop'],
+		at_quit: 'leave' as const,
+		failure: null,
+		tray: false
+	};
+
+	await events.closeAsked.emit(asked);
+	const dialog = await screen.findByRole('dialog', { name: 'A job is running' });
+	expect(dialog.textContent).toContain('containers go on without Plimsoll');
+	expect(screen.queryByRole('checkbox')).toBeNull();
+	await user.click(screen.getByRole('button', { name: 'Quit anyway' }));
+	expect(called).toEqual([['window_quit', { keepRuns: true, remember: false }]]);
+
+	const failure = {
+		code: 'docker_failed',
+		message: 'The engine does not stop a container.',
+		evidence: [],
+		next_step: 'Look at the engine.',
+		retryable: false,
+		field: ''
+	};
+	await events.closeAsked.emit({ ...asked, jobs: [], failure });
+	await screen.findByText('The engine does not stop a container.');
+	await screen.findByRole('button', { name: 'Stop and quit' });
 });

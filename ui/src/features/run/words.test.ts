@@ -1,6 +1,6 @@
 import type { JobView, RunView } from '$ipc';
 import { describe, expect, it } from 'vitest';
-import { jobOf, nameOf, wordOf } from './words';
+import { heldBy, jobOf, nameOf, wordOf } from './words';
 
 const run = (change: Partial<RunView> = {}): RunView => ({
 	name: 'plimsoll-run.shop.1.web',
@@ -15,6 +15,7 @@ const run = (change: Partial<RunView> = {}): RunView => ({
 	started_at: '',
 	url: null,
 	hold: 'held',
+	holder: null,
 	watched: false,
 	...change
 });
@@ -31,6 +32,12 @@ describe('what runs here', () => {
 		expect(word({ running: false, oom_killed: true, exit_code: 137 })).toBe('Out of memory');
 		expect(word({ running: false, exit_code: 3 })).toBe('Ended with 3');
 		expect(word({ running: false })).toBe('Never started');
+	});
+
+	it('is said to be of another process where that holds it', () => {
+		expect(heldBy(undefined)).toBe('');
+		expect(heldBy(run())).toBe('');
+		expect(heldBy(run({ holder: 'ada@laptop, process 12' }))).toContain('ada@laptop, process 12');
 	});
 
 	it('has a name also when it is no service', () => {

@@ -18,6 +18,12 @@ export function wordOf(run: RunView | undefined, job: JobView | undefined): Word
 	return { text: `Ended with ${run.exit_code}`, tone: 'bad' };
 }
 
+/** Whose a container is when another process has started it; empty when it is ours or nobody's. */
+export function heldBy(run: RunView | undefined): string {
+	if (!run?.holder) return '';
+	return `Started by ${run.holder}, such as a command in a terminal: it ends with that.`;
+}
+
 /** The name of what a container is for. */
 export function nameOf(run: RunView): string {
 	switch (run.part) {

@@ -26,9 +26,10 @@ export const commands = {
 	windowHide: () => typedError<null, CommandError>(__TAURI_INVOKE("window_hide")),
 	/**
 	 *  Ends the program; jobs that run become interrupted and can be resumed or undone later. Services
-	 *  that it has started on this machine are stopped first, or left running.
+	 *  that it has started on this machine are stopped first, or left running; what is remembered is not
+	 *  asked again.
 	 */
-	windowQuit: (keepRuns: boolean) => typedError<null, CommandError>(__TAURI_INVOKE("window_quit", { keepRuns })),
+	windowQuit: (keepRuns: boolean, remember: boolean) => typedError<null, CommandError>(__TAURI_INVOKE("window_quit", { keepRuns, remember })),
 	/**  Where everything is kept. */
 	dataLocation: () => typedError<DataLocationView, CommandError>(__TAURI_INVOKE("data_location")),
 	/**  Writes everything, secrets included, into one file sealed with a passphrase. */
@@ -468,6 +469,15 @@ export type AnswerView = {
 	failure: CommandError | null,
 };
 
+/**  What becomes of the services that the window has started on this machine when it is quit. */
+export type AtQuitView = 
+/**  Somebody is asked each time. */
+"ask" | 
+/**  They are stopped; their data stays. */
+"stop" | 
+/**  They go on. */
+"leave";
+
 /**  One act. */
 export type AuditEntryView = {
 	/**  Id. */
@@ -640,6 +650,10 @@ export type CloseAsked = {
 	jobs: RunningJob[],
 	/**  Names of the projects that run on this machine and were started here. */
 	runs: string[],
+	/**  What the person prefers to become of them. */
+	at_quit: AtQuitView,
+	/**  Why what they prefer could not be done. */
+	failure: CommandError | null,
 	/**
 	 *  Whether there is a tray from which the window can be opened again. Without one, starting
 	 *  Plimsoll again does the same.
@@ -1972,6 +1986,8 @@ export type RunView = {
 	url: string | null,
 	/**  Whose it is. */
 	hold: RunHoldView,
+	/**  The process that holds it, in its own words, where that is another than this one. */
+	holder: string | null,
 	/**  Whether it is started again when its files change. */
 	watched: boolean,
 };

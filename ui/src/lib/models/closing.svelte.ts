@@ -23,9 +23,9 @@ class Closing {
 		await api.windowHide();
 	}
 
-	/** Everything ends; the jobs become interrupted, and what runs on this machine is stopped or left. */
-	async quit(keepRuns: boolean): Promise<void> {
-		await api.windowQuit(keepRuns);
+	/** Everything ends; the jobs become interrupted, and what runs on this machine is stopped or left, from then on without a question where that shall be remembered. */
+	async quit(keepRuns: boolean, remember: boolean): Promise<void> {
+		await api.windowQuit(keepRuns, remember);
 	}
 }
 
