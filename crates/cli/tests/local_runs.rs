@@ -6,48 +6,49 @@
 mod dockerd;
 mod support;
 
-use dockerd::{Docker, is_possible, programs};
+use dockerd::{DOCKERFILE, Docker, application, is_possible};
 
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
-use support::Desk;
+use support::{Desk, Ran};
 
 const SECRET: &str = "hunter2-is-never-shown";
 
-/// Serves a page with its variables, writes what it starts with, and ends when it is asked to. The
-/// page lies in memory: what the application itself writes down is its own affair.
-const APPLICATION: &str = r#"#!/bin/sh
-www=/www
-[ -d /run/secrets ] && www=/run/secrets/www
-mkdir -p $www
-printf '%s|%s|%s|%s' "$GREETING" "$TOKEN" "$(cat /run/secrets/TOKEN 2>/dev/null)" "$DATABASE_URL" > $www/index.html
-cat version > $www/version
-echo "starts with $GREETING and ${TOKEN:-nothing}"
-trap 'exit 0' TERM
-httpd -f -p "0.0.0.0:$PORT" -h $www &
-wait
-"#;
+impl Docker {
+    /// `plimsoll …` beside the engine.
+    fn plimsoll(&self, desk: &Desk, arguments: &[&str]) -> Command {
+        let mut command = self.inside(env!("CARGO_BIN_EXE_plimsoll"));
+        command.args(arguments).env("DOCKER_HOST", self.host());
+        desk.equip(command)
+    }
 
-const DOCKERFILE: &str = "FROM scratch\n\
-    COPY bin /bin\n\
-    COPY app.sh version /\n\
-    ENTRYPOINT [\"/bin/sh\", \"/app.sh\"]\n";
+    fn ok(&self, desk: &Desk, arguments: &[&str]) -> Value {
+        let ran = self.call(desk, arguments);
+        assert_eq!(
+            ran.status, 0,
+            "{arguments:?}: {}\n{}",
+            ran.stdout, ran.stderr
+        );
+        ran.json()
+    }
+
+    fn call(&self, desk: &Desk, arguments: &[&str]) -> Ran {
+        let mut command = self.plimsoll(desk, &[arguments, &["--json"]].concat());
+        Ran::of(command.output().unwrap())
+    }
+}
 
 /// A desk with a project whose one service is the practice application.
 fn shop(docker: &Docker, name: &str) -> (Desk, PathBuf) {
     let desk = Desk::offline(name);
     let app = desk.folder().join("app");
-    fs::create_dir_all(&app).unwrap();
-    programs(&app);
-    fs::write(app.join("app.sh"), APPLICATION).unwrap();
-    fs::write(app.join("version"), "one").unwrap();
-    fs::write(app.join("Dockerfile"), DOCKERFILE).unwrap();
+    application(&app);
     let folder = app.display().to_string();
     docker.ok(&desk, &["project", "create", "shop"]);
     docker.ok(
@@ -121,18 +122,8 @@ fn variables_limits_and_a_database(docker: &Docker, desk: &Desk) {
         desk,
         &["variable", "set", "shop/local/web", "GREETING", "hello"],
     );
-    let mut child = docker
-        .plimsoll(desk, &["variable", "secret", "shop/local/web", "TOKEN"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(SECRET.as_bytes())
-        .unwrap();
-    assert!(child.wait().unwrap().success());
+    let told = desk.call_with(&["variable", "secret", "shop/local/web", "TOKEN"], SECRET);
+    assert_eq!(told.status, 0, "{}", told.stderr);
     docker.ok(
         desk,
         &[
@@ -206,15 +197,7 @@ fn variables_limits_and_a_database(docker: &Docker, desk: &Desk) {
 
     // Stopping takes all but the data, and the port is the same the next time.
     docker.ok(desk, &["run", "stop", "--project", "shop"]);
-    assert_eq!(docker.containers(), [""; 0]);
-    let networks = docker.ids(&[
-        "network",
-        "ls",
-        "--filter",
-        "label=plimsoll.run.project",
-        "-q",
-    ]);
-    assert!(networks.is_empty());
+    is_clean(docker);
     let volumes = || {
         docker.ids(&[
             "volume",
@@ -257,6 +240,14 @@ fn in_front(docker: &Docker, desk: &Desk, more: &[&str]) -> (Child, impl BufRead
     (child, lines, url)
 }
 
+/// Nothing of a run is there but data.
+fn is_clean(docker: &Docker) {
+    assert_eq!(docker.containers(), [""; 0]);
+    let ours = "label=plimsoll.run.project";
+    let networks = docker.ids(&["network", "ls", "--filter", ours, "-q"]);
+    assert!(networks.is_empty(), "{networks:?}");
+}
+
 fn signal(child: &Child, name: &str) {
     let done = Command::new("kill")
         .args([&format!("-{name}"), &child.id().to_string()])
@@ -291,7 +282,7 @@ fn a_failure_says_why_and_leaves_nothing(docker: &Docker, desk: &Desk, app: &Pat
             .contains("no database"),
         "{error}"
     );
-    assert_eq!(docker.containers(), [""; 0]);
+    is_clean(docker);
 
     fs::write(app.join("Dockerfile"), "FROM scratch\nCOPY absent /\n").unwrap();
     let failed = docker.call(desk, &RUN);

@@ -1,6 +1,6 @@
 //! What moves by itself: nobody presses anything to see how things are now.
 
-use crate::support::{Desk, Key, Keyring, LATER, Role, Window};
+use crate::support::{Desk, Keyring, LATER, Role, Window};
 use serde_json::json;
 use std::time::Duration;
 
@@ -85,74 +85,32 @@ async fn variables_move(window: &Window, standing: &crate::support::Standing) {
 /// service's page shows by itself.
 async fn terminal_works(window: &Window, server: &str) {
     window.go(&format!("/servers/{server}?tab=terminal")).await;
-    window.sees_within("Connected", LATER).await;
-    // Ctrl-K is the shell's in there; its keys are left by their own.
-    window.press("Leave").await;
-    window
-        .choose("Tell the terminal to a screen reader", "Server")
-        .await;
-    window
-        .until(
-            "the terminal has the keys",
-            "return document.activeElement?.classList.contains('xterm-helper-textarea') === true",
-            LATER,
-        )
-        .await;
-    type_line(window, "echo $((6 * 7)) is the answer").await;
-    shows(window, "42 is the answer").await;
-    type_line(window, "sleep 600; echo slept $?").await;
+    window.in_terminal("Server").await;
+    window.type_line("echo $((6 * 7)) is the answer").await;
+    window.terminal_shows("42 is the answer").await;
+    window.type_line("sleep 600; echo slept $?").await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     window.control('c').await;
-    type_line(window, "echo awake $((1 + 1))").await;
-    shows(window, "awake 2").await;
-    assert!(!screen(window).await.contains("slept 0"));
+    window.type_line("echo awake $((1 + 1))").await;
+    window.terminal_shows("awake 2").await;
+    assert!(!window.terminal().await.contains("slept 0"));
 
     // The containers are beside it; what is killed there shows here.
-    type_line(
-        window,
-        "docker kill $(docker ps -q); echo killed $((1 + 2))",
-    )
-    .await;
-    shows(window, "killed 3").await;
+    window
+        .type_line("docker kill $(docker ps -q); echo killed $((1 + 2))")
+        .await;
+    window.terminal_shows("killed 3").await;
     window
         .go(&format!("/servers/{server}?tab=containers"))
         .await;
     window.sees_within("Stopped", LATER).await;
     window.go(&format!("/servers/{server}?tab=terminal")).await;
-    type_line(
-        window,
-        "docker start $(docker ps -aq); echo started $((2 + 2))",
-    )
-    .await;
-    shows(window, "started 4").await;
+    window
+        .type_line("docker start $(docker ps -aq); echo started $((2 + 2))")
+        .await;
+    window.terminal_shows("started 4").await;
     window
         .go(&format!("/servers/{server}?tab=containers"))
         .await;
     window.sees_within("Healthy", LATER).await;
-}
-
-async fn type_line(window: &Window, line: &str) {
-    window.keys(line).await;
-    window.keys(Key::Enter).await;
-}
-
-/// What stands on the terminal's screen, as a screen reader would be told.
-async fn screen(window: &Window) -> String {
-    let rows = "return [...document.querySelectorAll('.xterm-accessibility-tree > *')]
-                    .map((row) => row.textContent).join('\\n')";
-    let rows = window.script(rows, vec![]).await;
-    rows.as_str().unwrap_or_default().replace('\u{a0}', " ")
-}
-
-async fn shows(window: &Window, text: &str) {
-    let began = std::time::Instant::now();
-    while !screen(window).await.contains(text) {
-        if began.elapsed() > LATER {
-            let shown = screen(window).await;
-            window
-                .fail(&format!("“{text}” is not on the screen: {shown}"))
-                .await;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

@@ -16,5 +16,6 @@ mod keychain;
 mod live;
 mod offline;
 mod opening;
+mod runs;
 mod support;
 mod updates;

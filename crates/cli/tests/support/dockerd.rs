@@ -1,7 +1,7 @@
-//! A Docker engine for tests of local runs, in a network namespace of its own.
+//! A Docker engine for tests of local runs, in a network of its own.
 
-use super::support::{Desk, Ran};
-use serde_json::Value;
+#![allow(dead_code, clippy::unwrap_used)]
+
 use std::{
     fs,
     path::Path,
@@ -27,7 +27,8 @@ while true; do sleep 1 & wait; done
 /// A dockerd in a network of its own, which ends with the test.
 pub struct Docker {
     pub folder: tempfile::TempDir,
-    network: String,
+    /// The name of its network; `None` where that is the caller's.
+    network: Option<String>,
     child: Child,
 }
 
@@ -64,30 +65,35 @@ pub fn ip(arguments: &[&str]) {
 }
 
 impl Docker {
+    /// One in a network that only it has.
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let network = format!("plimsoll-runs-{}", std::process::id());
         ip(&["netns", "add", &network]);
         ip(&["-n", &network, "link", "set", "lo", "up"]);
+        Self::beside(Some(network))
+    }
+
+    /// One in the network of the calling thread, which no other engine may use.
+    pub fn here() -> Self {
+        Self::beside(None)
+    }
+
+    fn beside(network: Option<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Where the machine runs a containerd already, dockerd shares it.
+        let namespace = format!("plimsoll-runs-{}", std::process::id());
         let at = |part: &str| folder.path().join(part).display().to_string();
         fs::write(at("config.json"), "{}").unwrap();
         let log = fs::File::create(at("log")).unwrap();
-        let mut command = Command::new("nsenter");
+        let mut command = within(network.as_deref(), "dockerd");
         command
-            .arg(format!("--net=/run/netns/{network}"))
-            .args([
-                "dockerd",
-                "--data-root",
-                &at("data"),
-                "--exec-root",
-                &at("exec"),
-            ])
+            .args(["--data-root", &at("data"), "--exec-root", &at("exec")])
             .args(["--pidfile", &at("pid"), "--config-file", &at("config.json")])
             .args(["--host", &format!("unix://{}", at("docker.sock"))])
-            .args(["--containerd-namespace", &network])
+            .args(["--containerd-namespace", &namespace])
             .args([
                 "--containerd-plugins-namespace",
-                &format!("{network}-plugins"),
+                &format!("{namespace}-plugins"),
             ])
             .args(["--bip", "10.233.144.1/24"])
             .args(["--default-address-pool", "base=10.233.192.0/18,size=24"])
@@ -147,55 +153,16 @@ impl Docker {
         ])
     }
 
-    /// Something in the engine's network.
-    pub fn inside(&self, argv: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command
-            .arg(format!("--net=/run/netns/{}", self.network))
-            .args(argv);
-        command
-    }
-
-    /// `plimsoll …` beside the engine.
-    pub fn plimsoll(&self, desk: &Desk, arguments: &[&str]) -> Command {
-        let mut command = self.inside(&[env!("CARGO_BIN_EXE_plimsoll")]);
-        command
-            .args(arguments)
-            .env("PLIMSOLL_HOME", desk.home())
-            .env("PLIMSOLL_PASSPHRASE_FILE", desk.folder().join("passphrase"))
-            .env("DOCKER_HOST", self.host())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
-    pub fn ok(&self, desk: &Desk, arguments: &[&str]) -> Value {
-        let ran = self.call(desk, arguments);
-        assert_eq!(
-            ran.status, 0,
-            "{arguments:?}: {}\n{}",
-            ran.stdout, ran.stderr
-        );
-        ran.json()
-    }
-
-    pub fn call(&self, desk: &Desk, arguments: &[&str]) -> Ran {
-        let output = self
-            .plimsoll(desk, &[arguments, &["--json"]].concat())
-            .output()
-            .unwrap();
-        Ran {
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+    /// A program in the engine's network.
+    pub fn inside(&self, program: &str) -> Command {
+        within(self.network.as_deref(), program)
     }
 
     /// The text at an address on the engine's loopback.
     pub fn get(&self, url: &str) -> Option<String> {
         let output = self
-            .inside(&["curl", "--silent", "--fail", "--max-time", "5", url])
+            .inside("curl")
+            .args(["--silent", "--fail", "--max-time", "5", url])
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -230,16 +197,57 @@ impl Drop for Docker {
             .arg(self.child.id().to_string())
             .status();
         let _ = self.child.wait();
-        let _ = Command::new("ip")
-            .args(["netns", "del", &self.network])
-            .status();
+        if let Some(network) = &self.network {
+            let _ = Command::new("ip").args(["netns", "del", network]).status();
+        }
     }
+}
+
+/// A program in a network by its name, or in the caller's.
+fn within(network: Option<&str>, program: &str) -> Command {
+    let Some(network) = network else {
+        return Command::new(program);
+    };
+    let mut command = Command::new("nsenter");
+    command
+        .arg(format!("--net=/run/netns/{network}"))
+        .arg(program);
+    command
 }
 
 pub fn script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Serves a page with its variables, writes what it starts with, and ends when it is asked to. The
+/// page lies in memory: what the application itself writes down is its own affair.
+const APPLICATION: &str = r#"#!/bin/sh
+www=/www
+[ -d /run/secrets ] && www=/run/secrets/www
+mkdir -p $www
+printf '%s|%s|%s|%s' "$GREETING" "$TOKEN" "$(cat /run/secrets/TOKEN 2>/dev/null)" "$DATABASE_URL" > $www/index.html
+cat version > $www/version
+echo "starts with $GREETING and ${TOKEN:-nothing}"
+trap 'exit 0' TERM
+httpd -f -p "0.0.0.0:$PORT" -h $www &
+wait
+"#;
+
+/// Builds the practice application.
+pub const DOCKERFILE: &str = "FROM scratch\n\
+    COPY bin /bin\n\
+    COPY app.sh version /\n\
+    ENTRYPOINT [\"/bin/sh\", \"/app.sh\"]\n";
+
+/// Writes the practice application into a folder.
+pub fn application(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    programs(folder);
+    fs::write(folder.join("app.sh"), APPLICATION).unwrap();
+    fs::write(folder.join("version"), "one").unwrap();
+    fs::write(folder.join("Dockerfile"), DOCKERFILE).unwrap();
 }
 
 /// The programs of an image without a base.

@@ -46,7 +46,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         Self {
             status: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -116,8 +116,13 @@ impl Desk {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        command.args(arguments);
+        self.equip(command)
+    }
+
+    /// The command as this person calls it, however it is started.
+    pub fn equip(&self, mut command: Command) -> Command {
         command
-            .args(arguments)
             .env("PLIMSOLL_HOME", self.home())
             .env(
                 "PLIMSOLL_PASSPHRASE_FILE",

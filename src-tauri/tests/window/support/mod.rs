@@ -6,6 +6,7 @@ mod network;
 mod practice;
 pub mod process;
 mod session;
+mod terminal;
 mod window;
 mod work;
 
@@ -101,6 +102,13 @@ impl Desk {
         let mut command = Command::new(window::binary());
         command.env_clear().envs(self.variables());
         Process::start(&mut command)
+    }
+
+    /// `plimsoll …` in a terminal of this desk.
+    pub fn plimsoll(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(Path::new(&window::binary()).with_file_name("plimsoll"));
+        command.args(arguments).env_clear().envs(self.variables());
+        command
     }
 
     fn variables(&self) -> Vec<(String, OsString)> {

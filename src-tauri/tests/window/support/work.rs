@@ -138,6 +138,7 @@ impl Window {
         let message = refusal["message"].as_str().unwrap_or_default();
         let next = refusal["next_step"].as_str().unwrap_or_default();
         assert!(!message.is_empty() && !next.is_empty(), "{refusal}");
-        self.sees_within(next, SOON).await;
+        // What stands between backticks is shown as something to type.
+        self.sees_within(&next.replace('`', ""), SOON).await;
     }
 }
