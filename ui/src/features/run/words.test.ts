@@ -28,6 +28,9 @@ describe('what runs here', () => {
 		const word = (change: Partial<RunView>) => wordOf(run(change), undefined).text;
 		expect(wordOf(run(), job({})).text).toBe('Starting…');
 		expect(wordOf(undefined, undefined).text).toBe('Not running');
+		expect(wordOf(undefined, job({ status: 'failed' })).text).toBe('Failed');
+		expect(wordOf(run(), job({ status: 'failed' })).text).toBe('Running');
+		expect(wordOf(undefined, job({ status: 'succeeded' })).text).toBe('Not running');
 		expect(word({})).toBe('Running');
 		expect(word({ running: false, oom_killed: true, exit_code: 137 })).toBe('Out of memory');
 		expect(word({ running: false, exit_code: 3 })).toBe('Ended with 3');

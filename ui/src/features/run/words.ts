@@ -7,9 +7,17 @@ export interface Word {
 	tone: Tone;
 }
 
-/** How a container is; what a job does to it comes first. */
+/** Whether a job is in line or runs. */
+export function isUnderway(job: JobView | undefined): boolean {
+	return job?.status === 'running' || job?.status === 'queued';
+}
+
+/** How a container is; what the newest job does to it comes first. */
 export function wordOf(run: RunView | undefined, job: JobView | undefined): Word {
-	if (job) return { text: job.status === 'queued' ? 'In line' : 'Starting…', tone: 'live' };
+	if (isUnderway(job)) {
+		return { text: job?.status === 'queued' ? 'In line' : 'Starting…', tone: 'live' };
+	}
+	if (!run && job?.status === 'failed') return { text: 'Failed', tone: 'bad' };
 	if (!run) return { text: 'Not running', tone: 'quiet' };
 	if (run.running) return { text: 'Running', tone: 'good' };
 	if (run.oom_killed) return { text: 'Out of memory', tone: 'bad' };
