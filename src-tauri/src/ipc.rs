@@ -52,6 +52,7 @@ pub fn builder() -> Builder<Wry> {
             commands::run::run_stop,
             commands::run::run_clean,
             commands::run::run_keep,
+            commands::run::run_list,
             commands::run::run_delete_data,
             commands::run::run_restart_on_changes,
             commands::run::run_follow_log,

@@ -103,18 +103,36 @@ pub async fn run_stop(
     Ok(())
 }
 
-/// Removes what a crash has left; answers the names of what was removed.
+/// What runs of a project, or at all, as it is now.
 #[tauri::command]
 #[specta::specta]
-pub async fn run_clean(desk: State<'_, Desk>) -> Result<Vec<String>, CommandError> {
-    Ok(desk.engine().await?.clean_runs().await?)
+pub async fn run_list(
+    desk: State<'_, Desk>,
+    project_id: Option<ProjectId>,
+) -> Result<RunsView, CommandError> {
+    Ok(look(&desk.engine().await?, project_id).await)
 }
 
-/// Leaves a project's containers as they are when the program ends.
+/// Removes what a crash has left of a project, or of all; answers the names of what was removed.
 #[tauri::command]
 #[specta::specta]
-pub async fn run_keep(desk: State<'_, Desk>, project_id: ProjectId) -> Result<(), CommandError> {
-    Ok(desk.engine().await?.keep_run(project_id.into()).await?)
+pub async fn run_clean(
+    desk: State<'_, Desk>,
+    project_id: Option<ProjectId>,
+) -> Result<Vec<String>, CommandError> {
+    let engine = desk.engine().await?;
+    Ok(engine.clean_runs(project_id.map(Into::into)).await?)
+}
+
+/// Leaves running what a crash has left of a project, or of all.
+#[tauri::command]
+#[specta::specta]
+pub async fn run_keep(
+    desk: State<'_, Desk>,
+    project_id: Option<ProjectId>,
+) -> Result<(), CommandError> {
+    let engine = desk.engine().await?;
+    Ok(engine.keep_left_runs(project_id.map(Into::into)).await?)
 }
 
 /// Deletes what a project's runs keep in volumes; answers their names.

@@ -290,6 +290,9 @@ async fn what_a_terminal_runs_is_not_the_windows_and_what_the_window_runs_is_not
         signal(child.id(), "KILL");
         child.wait().unwrap();
         window.sees("ended without stopping what ran here").await;
+        // Also to somebody who does not look at that project.
+        window.click(Role::Link, "Projects").await;
+        window.sees("shop/web").await;
         window.press("Remove it").await;
         place.is_clean().await;
         window.loses("ended without stopping what ran here").await;

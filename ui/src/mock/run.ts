@@ -147,5 +147,6 @@ answer('run_start', () =>
 );
 for (const name of ['open', 'stop', 'keep', 'restart_on_changes'])
 	answer(`run_${name}`, () => null);
+answer('run_list', () => (asked('runs') === 'left' ? told() : none));
 answer('run_clean', () => full.containers.slice(0, 2).map(({ name }) => name));
 answer('run_delete_data', () => full.volumes);

@@ -471,6 +471,7 @@ export const screens: Screen[] = [
 		states: ['full'],
 		ask: 'runs=left'
 	},
+	{ name: 'projects-left', path: '/projects', states: ['full'], ask: 'runs=left' },
 	{
 		name: 'run-settings',
 		path: '/projects/0193a5c2-0000-7000-8000-0000000f0001/run',

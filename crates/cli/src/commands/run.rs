@@ -232,7 +232,7 @@ async fn act(verb: &RunVerb, desk: &Desk) -> Answer {
             });
         }
         RunVerb::Clean => {
-            let removed = engine.clean_runs().await?;
+            let removed = engine.clean_runs(None).await?;
             desk.output
                 .answer(&json!({"removed": removed}), |_| match removed.is_empty() {
                     true => "Nothing was left.".to_owned(),

@@ -7,7 +7,7 @@ use plimsoll_domain::{
 };
 use plimsoll_store::{JobFilter, Page};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The setting that names the containers of a project that somebody asked to leave running.
 pub(super) fn kept_setting(project: ProjectId) -> String {
@@ -106,10 +106,17 @@ impl Engine {
         self.leave_runs(keep).await
     }
 
-    /// Leaves running what a crash has left of a project.
-    pub async fn keep_run(&self, project: ProjectId) -> Result<()> {
-        self.keep_those(project, |hold, _| hold == RunHold::LeftOver)
-            .await
+    /// Leaves running what a crash has left of a project, or of all.
+    pub async fn keep_left_runs(&self, project: Option<ProjectId>) -> Result<()> {
+        let found = self.runs(project).await?.containers.into_iter();
+        let left = found.filter(|seen| seen.hold == RunHold::LeftOver);
+        let projects: BTreeSet<ProjectId> =
+            left.map(|seen| seen.container.mark.project_id).collect();
+        for project in projects {
+            self.keep_those(project, |hold, _| hold == RunHold::LeftOver)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn keep_those(
@@ -193,15 +200,15 @@ impl Engine {
         })
     }
 
-    /// Removes what processes have left that ended without a word, and takes back the jobs that
-    /// they left in the middle. Answers the names of what was removed.
-    pub async fn clean_runs(&self) -> Result<Vec<String>> {
-        for job in self.take_back_interrupted(None).await? {
+    /// Removes what processes have left of a project, or of all, that ended without a word, and takes
+    /// back the jobs that they left in the middle. Answers the names of what was removed.
+    pub async fn clean_runs(&self, project: Option<ProjectId>) -> Result<Vec<String>> {
+        for job in self.take_back_interrupted(project).await? {
             self.run(job).await?;
         }
         let world = &self.world;
         let (runs, home) = (&world.ports.local_runs, world.store.device());
-        let found = self.runs(None).await?;
+        let found = self.runs(project).await?;
         let mut names = Vec::new();
         for seen in &found.containers {
             if seen.hold == RunHold::LeftOver {
@@ -210,7 +217,7 @@ impl Engine {
             }
         }
         // Networks that are without containers only now are seen only now.
-        for network in self.runs(None).await?.networks {
+        for network in self.runs(project).await?.networks {
             runs.remove_network(home, &network.name).await?;
             names.push(network.name);
         }

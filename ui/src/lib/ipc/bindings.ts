@@ -100,10 +100,12 @@ export const commands = {
 	runOpen: (projectId: ProjectId, serviceId: ServiceId) => typedError<null, CommandError>(__TAURI_INVOKE("run_open", { projectId, serviceId })),
 	/**  Stops a service, or everything of a project. */
 	runStop: (projectId: ProjectId, serviceId: ServiceId | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_stop", { projectId, serviceId })),
-	/**  Removes what a crash has left; answers the names of what was removed. */
-	runClean: () => typedError<string[], CommandError>(__TAURI_INVOKE("run_clean")),
-	/**  Leaves a project's containers as they are when the program ends. */
-	runKeep: (projectId: ProjectId) => typedError<null, CommandError>(__TAURI_INVOKE("run_keep", { projectId })),
+	/**  Removes what a crash has left of a project, or of all; answers the names of what was removed. */
+	runClean: (projectId: ProjectId | null) => typedError<string[], CommandError>(__TAURI_INVOKE("run_clean", { projectId })),
+	/**  Leaves running what a crash has left of a project, or of all. */
+	runKeep: (projectId: ProjectId | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_keep", { projectId })),
+	/**  What runs of a project, or at all, as it is now. */
+	runList: (projectId: ProjectId | null) => typedError<RunsView, CommandError>(__TAURI_INVOKE("run_list", { projectId })),
 	/**  Deletes what a project's runs keep in volumes; answers their names. */
 	runDeleteData: (projectId: ProjectId) => typedError<string[], CommandError>(__TAURI_INVOKE("run_delete_data", { projectId })),
 	/**  Has a service be built and started again whenever its files change, or not any more. */

@@ -26,6 +26,15 @@ export class Runs {
 		return this.containers.find((one) => one.part === 'service' && one.service_id === serviceId);
 	}
 
+	/** Looks once at what runs at all. */
+	async look(): Promise<void> {
+		try {
+			this.#told = await api.runList(null);
+		} catch (error) {
+			this.#refused = refusedFrom(error);
+		}
+	}
+
 	/** Has a project watched until the returned function is called. */
 	watch(projectId: string): () => void {
 		let over = false;
