@@ -118,7 +118,7 @@ impl Kind {
             | "address_unclear"
             | "canvas_exists"
             | "canvas_port_taken" => Kind::Conflict,
-            "canvas_missing" => Kind::NotFound,
+            "canvas_missing" | "workspace_gone" | "folder_gone" => Kind::NotFound,
             "canvas_refused" | "not_ours" | "run_not_ours" | "protected" | "source_changed" => {
                 Kind::Refused
             }

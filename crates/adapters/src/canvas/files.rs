@@ -97,7 +97,7 @@ impl CanvasFiles for CanvasFolders {
             Ok(below(root, folder))
         });
         let there = there.await?;
-        watch::changes(&there)
+        watch::changes(root, &there)
     }
 }
 
@@ -312,5 +312,37 @@ mod tests {
         }
         assert!(told.contains("assets/a.css"), "{told:?}");
         assert!(!told.iter().any(|path| path.contains("hidden")), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn a_canvas_that_goes_and_comes_back_is_followed_on() {
+        use futures::StreamExt;
+        for canvas in [".canvas", ".canvases/sale"] {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().canonicalize().unwrap();
+            let place = root.join(canvas);
+            fs::create_dir_all(&place).unwrap();
+            let mut changes = CanvasFolders.watch(&root, &parts(canvas)).await.unwrap();
+            let mut next = async || {
+                let soon = std::time::Duration::from_secs(5);
+                let news = tokio::time::timeout(soon, changes.next()).await;
+                news.unwrap_or_else(|_| panic!("{canvas}: nothing was told"))
+                    .unwrap()
+            };
+            // As a checkout does: all of it goes, and is made anew.
+            let top = root.join(canvas.split('/').next().unwrap());
+            fs::rename(&top, root.join("aside")).unwrap();
+            assert_eq!(next().await, Vec::<String>::new(), "{canvas}");
+            fs::create_dir_all(&place).unwrap();
+            // Until it is told that everything may have changed, what is written is not told by itself.
+            let everything = Vec::<String>::new();
+            assert_eq!(next().await, everything, "{canvas}");
+            loop {
+                fs::write(place.join("index.html"), "<p>").unwrap();
+                if next().await == ["index.html"] {
+                    break;
+                }
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ impl Engine {
         project: ProjectId,
         canvas: &CanvasName,
     ) -> Result<impl Stream<Item = Vec<String>> + Send + use<>> {
-        let root = self.need_folder(project).await?;
+        let root = self.canvas_root(project).await?;
         let typing = self.world.canvas.typing();
         let canvases = &self.world.ports.canvases;
         let saved = canvases.watch(&root, &canvas.folder()).await?;

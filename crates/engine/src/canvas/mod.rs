@@ -25,6 +25,7 @@ use plimsoll_domain::{
     service::ServiceSpec,
     source::Source,
 };
+use plimsoll_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ fn setting(project: ProjectId, canvas: &CanvasName) -> String {
 impl Engine {
     /// The canvases of a project: the main one first, whether it is there or not.
     pub async fn canvases(&self, project: ProjectId) -> Result<Vec<CanvasOverview>> {
-        let root = self.need_folder(project).await?;
+        let root = self.canvas_root(project).await?;
         let named = [CanvasName::NAMED_FOLDER.to_owned()];
         let files = &self.world.ports.canvases;
         let folders = files.folders(&root, &named).await?;
@@ -86,13 +87,22 @@ impl Engine {
         Ok(canvases)
     }
 
+    /// The folder of a project, which has to be there: an unplugged disk is not an empty canvas.
+    pub(super) async fn canvas_root(&self, project: ProjectId) -> Result<PathBuf> {
+        let root = self.need_folder(project).await?;
+        match root.is_dir() {
+            true => Ok(root),
+            false => Err(StoreError::WorkspaceGone { path: root }.into()),
+        }
+    }
+
     /// The files of a canvas; none when its folder is not there.
     pub async fn canvas_files(
         &self,
         project: ProjectId,
         canvas: &CanvasName,
     ) -> Result<Vec<CanvasFile>> {
-        let root = self.need_folder(project).await?;
+        let root = self.canvas_root(project).await?;
         let files = &self.world.ports.canvases;
         let listed = files.list(&root, &canvas.folder(), LISTED).await?;
         Ok(listed.unwrap_or_default())
@@ -103,7 +113,7 @@ impl Engine {
     /// # Errors
     /// `canvas_exists` when it has one.
     pub async fn create_canvas(&self, project: ProjectId, canvas: &CanvasName) -> Result<()> {
-        let root = self.need_folder(project).await?;
+        let root = self.canvas_root(project).await?;
         let mut page = canvas.folder();
         page.push(INDEX.to_owned());
         let name = self.world.store.need::<Project>(&project).await?.name;
@@ -125,7 +135,7 @@ impl Engine {
         name: &str,
         content: &[u8],
     ) -> Result<CanvasPath> {
-        let root = self.need_folder(project).await?;
+        let root = self.canvas_root(project).await?;
         let name = name.trim_start_matches('.');
         let (stem, ending) = match name.rsplit_once('.') {
             Some((stem, ending)) if !stem.is_empty() => (stem, format!(".{ending}")),
@@ -224,7 +234,7 @@ impl Engine {
         canvas: &CanvasName,
         scheme: ColorScheme,
     ) -> Result<CanvasDoor> {
-        self.need_folder(project).await?;
+        self.canvas_root(project).await?;
         let mut secret = [0; 16];
         self.world.ports.clock.entropy(&mut secret);
         Ok(self.world.canvas.open(secret, project, canvas, scheme))
@@ -307,7 +317,7 @@ impl Engine {
 
     /// The folder of a canvas with a page in it.
     async fn need_canvas(&self, project: ProjectId, canvas: &CanvasName) -> Result<PathBuf> {
-        let root = self.need_folder(project).await?;
+        let root = self.canvas_root(project).await?;
         let mut page = canvas.folder();
         page.push(INDEX.to_owned());
         let files = &self.world.ports.canvases;
