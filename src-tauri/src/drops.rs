@@ -1,5 +1,5 @@
-//! What people drop on the window. The paths stay here: a page learns a number and names, so that it
-//! can have nothing copied that nobody dropped.
+//! What people drop on the window. The paths stay here: a page learns a number, so that it can have
+//! nothing copied that nobody dropped.
 
 use crate::views::{CommandError, Dropping};
 use std::{
@@ -45,28 +45,39 @@ impl Drops {
     }
 }
 
+/// A place in the page's own pixels. Only Windows tells it in those of the screen; the others in the
+/// page's, whatever the type says.
+fn in_page(at: &PhysicalPosition<f64>, scale: f64, of_screen: bool) -> (i32, i32) {
+    let at = at.to_logical::<i32>(if of_screen { scale } else { 1.0 });
+    (at.x, at.y)
+}
+
+/// Only what has a place on this machine can be copied: a web view takes the addresses of a link that
+/// is dragged for paths as well.
+fn files(dragged: &[PathBuf]) -> Vec<PathBuf> {
+    let files = dragged.iter().filter(|path| path.is_absolute());
+    files.cloned().collect()
+}
+
 /// Tells the page what is dragged over it.
 pub fn on_event<R: Runtime>(window: &Window<R>, event: &DragDropEvent) {
-    let place = |at: &PhysicalPosition<f64>| {
-        let at = at.to_logical::<i32>(window.scale_factor().unwrap_or(1.0));
-        (at.x, at.y)
-    };
+    let scale = window.scale_factor().unwrap_or(1.0);
+    let place = |at| in_page(at, scale, cfg!(windows));
     let told = match event {
         DragDropEvent::Enter { position, .. } | DragDropEvent::Over { position } => {
             let (x, y) = place(position);
             Dropping::Over { x, y }
         }
         DragDropEvent::Drop { paths, position } => {
+            let files = files(paths);
             let (x, y) = place(position);
-            let names = paths.iter().filter_map(|path| path.file_name());
-            let names = names.map(|name| name.to_string_lossy().into_owned());
-            let names = names.collect();
-            let number = window.state::<Drops>().keep(paths.clone());
-            Dropping::Dropped {
-                x,
-                y,
-                number,
-                names,
+            match files.is_empty() {
+                true => Dropping::Left,
+                false => Dropping::Dropped {
+                    x,
+                    y,
+                    number: window.state::<Drops>().keep(files),
+                },
             }
         }
         _ => Dropping::Left,
@@ -79,6 +90,23 @@ pub fn on_event<R: Runtime>(window: &Window<R>, event: &DragDropEvent) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_that_is_dropped_is_no_file() {
+        let dragged = [absolute("a.txt"), "https://example.com/b.txt".into()];
+        assert_eq!(files(&dragged), [absolute("a.txt")]);
+    }
+
+    #[test]
+    fn a_place_is_told_in_the_pixels_of_the_page() {
+        let at = PhysicalPosition::new(300.0, 200.0);
+        assert_eq!(in_page(&at, 2.0, true), (150, 100));
+        assert_eq!(in_page(&at, 2.0, false), (300, 200));
+    }
+
+    fn absolute(name: &str) -> PathBuf {
+        std::env::temp_dir().join(name)
+    }
 
     #[test]
     fn what_was_dropped_is_taken_once_and_by_its_number() {

@@ -1,6 +1,7 @@
 import './app.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { allow } from '$parts/dropping';
 
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
@@ -9,11 +10,6 @@ if (import.meta.env.MODE === 'mock') {
 	const { pretend } = await import('./mock/index');
 	await pretend();
 }
-// A web view goes to a link that is dropped where nothing takes it.
-window.addEventListener('dragover', (event) => {
-	const over = event.target instanceof Element ? event.target : null;
-	if (event.defaultPrevented || over?.closest('input, textarea, [contenteditable]')) return;
-	event.preventDefault();
-	if (event.dataTransfer) event.dataTransfer.dropEffect = 'none';
-});
+window.addEventListener('dragenter', allow);
+window.addEventListener('dragover', allow);
 mount(App, { target });

@@ -281,6 +281,8 @@ pub struct TakenInView {
     pub bytes: u64,
     /// What was left out, each with its reason.
     pub left: Vec<String>,
+    /// What was copied and a computer with Windows could not keep, each with its reason.
+    pub windows: Vec<String>,
 }
 
 impl From<TakenIn> for TakenInView {
@@ -290,6 +292,7 @@ impl From<TakenIn> for TakenInView {
             files: taken.files,
             bytes: taken.bytes,
             left: taken.left,
+            windows: taken.windows,
         }
     }
 }
@@ -406,8 +409,6 @@ pub enum Dropping {
         y: i32,
         /// The number.
         number: u32,
-        /// Their names.
-        names: Vec<String>,
     },
     /// They were taken away again.
     Left,

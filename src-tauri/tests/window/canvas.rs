@@ -1,8 +1,7 @@
 //! A canvas is somebody's page: it is shown, and it reaches nothing.
 
 use crate::support::{
-    Desk, Keyring, LATER, SOON, Window, binary, eventually, names_asked_for, process,
-    without_network,
+    Desk, Keyring, LATER, Role, SOON, Window, eventually, names_asked_for, process, without_network,
 };
 use serde_json::{Value, json};
 use std::{
@@ -18,41 +17,25 @@ use std::{
 /// Tries everything that a page can try, and tells what became of it.
 const ATTACK: &str = include_str!("attack.js");
 
-/// A project whose folder holds a canvas; answers the folder of the canvas.
-fn project(desk: &Desk, folder: &Path) -> PathBuf {
-    let command = Path::new(&binary()).with_file_name("plimsoll");
-    let created = Command::new(command)
-        .args(["project", "create", "shop", "--folder"])
-        .arg(folder)
-        .env("PLIMSOLL_HOME", desk.home())
-        .output()
-        .unwrap();
-    assert!(created.status.success(), "{created:?}");
-    let canvas = folder.join(".canvas");
+/// A folder for a project, with one for its canvas; answers both.
+fn folders(folder: &Path) -> (PathBuf, PathBuf) {
+    let shop = folder.join("shop");
+    let canvas = shop.join(".canvas");
     fs::create_dir_all(&canvas).unwrap();
-    canvas
+    (shop, canvas)
 }
 
-/// Shows the canvas of the only project, and hears what it says.
-async fn show(window: &Window) -> String {
-    window
-        .script(
-            "window.told = [];
-             window.addEventListener('message', ({ data, origin }) => {
-                 if (data?.attack) window.told.push({ ...data, origin });
-             });
-             return null;",
-            vec![],
-        )
-        .await;
-    let desk = window.command("desk_load", json!({})).await;
-    let id = desk["projects"][0]["id"].as_str().unwrap_or_default();
-    assert!(!id.is_empty(), "{desk}");
-    let go = "location.hash = `#/projects/${arguments[0]}/canvas`;
-        window.dispatchEvent(new PopStateEvent('popstate', { state: { depth: 0 } }));
-        return null;";
-    window.script(go, vec![id.into()]).await;
-    id.to_owned()
+/// Opens the window, hears what the canvas of a new project says and shows it; answers the project.
+async fn show(desk: &Desk, shop: &Path) -> (Window, String) {
+    let window = desk.open().await;
+    let listen = "window.told = [];
+         window.addEventListener('message', ({ data, origin }) => {
+             if (data?.attack) window.told.push({ ...data, origin });
+         });
+         return null;";
+    window.script(listen, vec![]).await;
+    let id = window.at_project(shop, "canvas").await;
+    (window, id)
 }
 
 /// What the canvas told under a name.
@@ -137,8 +120,7 @@ async fn reaches_nothing_else() {
     let foreign = Foreign::new();
     let address = foreign.address();
     let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("shop");
-    let canvas = project(&desk, &root);
+    let (root, canvas) = folders(folder.path());
     fs::write(folder.path().join("outside.txt"), "SECRET").unwrap();
     fs::write(root.join("secret.txt"), "SECRET").unwrap();
     symlink("../secret.txt", canvas.join("link.txt")).unwrap();
@@ -153,9 +135,7 @@ async fn reaches_nothing_else() {
     );
     fs::write(canvas.join("index.html"), page).unwrap();
 
-    let window = desk.open().await;
-    window.sees("Projects").await;
-    let id = show(&window).await;
+    let (window, id) = show(&desk, &root).await;
 
     // What it may: its own data and modules. Without this, everything below would prove nothing.
     assert_eq!(told(&window, "own data").await, json!({"own": true}));
@@ -210,17 +190,27 @@ async fn a_canvas_that_came_to_fill_the_window_commands_nothing() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let canvas = project(&desk, &folder.path().join("shop"));
+    let (shop, canvas) = folders(folder.path());
     let page = "<!doctype html><p>The canvas itself</p><script>
         const call = { values: { name: 'attacked' } };
         window.__TAURI_INTERNALS__?.invoke('project_create', call);
         </script>";
     fs::write(canvas.join("index.html"), page).unwrap();
-    let window = desk.open().await;
-    window.sees("Projects").await;
-    let id = show(&window).await;
+    let (window, id) = show(&desk, &shop).await;
     let ask = json!({"projectId": id, "canvas": "main", "scheme": "system"});
-    let address = window.command("canvas_open", ask).await;
+    let address = loop {
+        let call = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1]).then((a) => a, (e) => { window.lastE = String(e); return null; })";
+        if let Ok(a) = window
+            .driver()
+            .execute(call, vec![json!("canvas_open"), ask.clone()])
+            .await
+            && a.json().is_string()
+        {
+            break a.json().clone();
+        }
+        eprint!("!");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     window
         .script("location.href = arguments[0]; return null;", vec![address])
         .await;
@@ -242,11 +232,9 @@ async fn a_script_without_end_is_ended_and_the_window_comes_back_without_it() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let canvas = project(&desk, &folder.path().join("shop"));
+    let (shop, canvas) = folders(folder.path());
     fs::write(canvas.join("index.html"), "<!doctype html><p>Words").unwrap();
-    let window = desk.open().await;
-    window.sees("Projects").await;
-    show(&window).await;
+    let window = desk.open_at(&shop, "canvas").await;
     window.sees("Words").await;
     window.close().await;
     let endless = "<!doctype html><script>for (;;) {}</script>";
@@ -298,7 +286,7 @@ async fn an_address_that_begins_with_a_slash_means_what_it_means_on_the_site() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let canvas = project(&desk, &folder.path().join("shop"));
+    let (shop, canvas) = folders(folder.path());
     fs::create_dir(canvas.join("assets")).unwrap();
     fs::write(canvas.join("assets/a.css"), "p { color: rgb(1, 2, 3) }").unwrap();
     fs::write(canvas.join("assets/data.txt"), "0123456789").unwrap();
@@ -315,9 +303,7 @@ async fn an_address_that_begins_with_a_slash_means_what_it_means_on_the_site() {
         });
         </script>";
     fs::write(canvas.join("index.html"), page).unwrap();
-    let window = desk.open().await;
-    window.sees("Projects").await;
-    show(&window).await;
+    let (window, _) = show(&desk, &shop).await;
     assert_eq!(told(&window, "color").await, json!("rgb(1, 2, 3)"));
     let part = json!([206, "234", "text/plain; charset=utf-8"]);
     assert_eq!(told(&window, "part").await, part);
@@ -330,7 +316,7 @@ async fn a_saved_file_is_seen_at_once_and_what_was_filled_in_stays() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let canvas = project(&desk, &folder.path().join("shop"));
+    let (shop, canvas) = folders(folder.path());
     let page = |words: &str, tall: &str| {
         format!(
             "<!doctype html><link rel=\"stylesheet\" href=\"a.css\"><p>{words}</p>\
@@ -339,9 +325,7 @@ async fn a_saved_file_is_seen_at_once_and_what_was_filled_in_stays() {
     };
     fs::write(canvas.join("a.css"), "p { color: rgb(1, 2, 3) }").unwrap();
     fs::write(canvas.join("index.html"), page("first words", "")).unwrap();
-    let window = desk.open().await;
-    window.sees("Projects").await;
-    show(&window).await;
+    let window = desk.open_at(&shop, "canvas").await;
     let framed = "return document.querySelector('iframe') !== null";
     let began = Instant::now();
     while window.script(framed, vec![]).await != true {
@@ -385,5 +369,44 @@ async fn a_saved_file_is_seen_at_once_and_what_was_filled_in_stays() {
     becomes("return window.ran ?? false", json!(true)).await;
     becomes(kept, json!(["typed", 700, 0])).await;
     driver.enter_default_frame().await.unwrap();
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_canvas_is_seen_again_however_often_it_came_to_fill_the_window() {
+    let Some(desk) = Desk::new(Keyring::Unlocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (shop, canvas) = folders(folder.path());
+    fs::write(canvas.join("index.html"), "<!doctype html><p>Words").unwrap();
+    let (window, id) = show(&desk, &shop).await;
+    for round in 0..4 {
+        // Again and again before it is back.
+        for wait in [round * 60, 40, 150] {
+            let ask = json!({"projectId": id, "canvas": "main", "scheme": "system"});
+            let fill = "window.before = true;
+                window.__TAURI_INTERNALS__?.invoke('canvas_open', arguments[0])
+                    .then((address) => (location.href = address));
+                return null";
+            // A page that is being replaced may not run it any more.
+            let _ = window.driver().execute(fill, vec![ask]).await;
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        let back = "return !window.before && location.protocol === 'tauri:'
+            && document.querySelector('iframe')?.src.startsWith('plimsoll-canvas:') === true";
+        let began = Instant::now();
+        loop {
+            let look = window.driver().execute(back, vec![]).await;
+            if look.is_ok_and(|told| *told.json() == true) {
+                break;
+            }
+            if began.elapsed() > SOON {
+                window.fail("the canvas is not seen again").await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    window.find(Role::Textbox, "Text of index.html").await;
     window.close().await;
 }

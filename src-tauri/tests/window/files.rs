@@ -1,25 +1,17 @@
 //! A project's files in the real window, beside other programs that change them.
 
 use crate::support::{Desk, Key, Keyring, Role, SOON, Window, eventually};
-use serde_json::json;
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The window at the files of a new project, whose folder has one file.
-async fn at_files(desk: &Desk, folder: &Path) -> Window {
-    fs::write(folder.join("hello.txt"), "hello\n").unwrap();
-    let window = desk.open().await;
-    window.find(Role::Link, "Projects").await;
-    let created = window.command("project_create", json!({"values": {"name": "shop"}}));
-    let id = created.await["id"].as_str().unwrap().to_owned();
-    let adopted = json!({"projectId": id, "folder": folder, "make": false});
-    window.command("project_set_folder", adopted).await;
-    let go = "location.hash = arguments[0]";
-    let path = json!(format!("/projects/{id}/files"));
-    window.script(go, vec![path]).await;
-    window
+/// The window at the files of a new project with one file; answers its folder, too.
+async fn at_files(desk: &Desk, folder: &Path) -> (Window, PathBuf) {
+    let shop = folder.join("shop");
+    fs::create_dir(&shop).unwrap();
+    fs::write(shop.join("hello.txt"), "hello\n").unwrap();
+    (desk.open_at(&shop, "files").await, shop)
 }
 
 async fn holds(file: PathBuf, text: &str) {
@@ -43,8 +35,8 @@ async fn what_is_typed_is_saved_and_what_another_program_wrote_is_never_overwrit
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("hello.txt");
-    let window = at_files(&desk, folder.path()).await;
+    let (window, shop) = at_files(&desk, folder.path()).await;
+    let file = shop.join("hello.txt");
     window.click(Role::TreeItem, "hello.txt").await;
     type_in(&window, "hello.txt", "world").await;
     window.find(Role::Tab, "hello.txt , not saved").await;
@@ -55,7 +47,7 @@ async fn what_is_typed_is_saved_and_what_another_program_wrote_is_never_overwrit
     fs::write(&file, "another program\n").unwrap();
     window.sees("another program").await;
     // What another program makes appears in the tree.
-    fs::write(folder.path().join("fresh.txt"), "").unwrap();
+    fs::write(shop.join("fresh.txt"), "").unwrap();
     window.find(Role::TreeItem, "fresh.txt").await;
 
     type_in(&window, "hello.txt", "mine").await;
@@ -82,8 +74,8 @@ async fn what_was_deleted_comes_back_and_what_was_typed_survives_a_crash() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("hello.txt");
-    let window = at_files(&desk, folder.path()).await;
+    let (window, shop) = at_files(&desk, folder.path()).await;
+    let file = shop.join("hello.txt");
     window.click(Role::TreeItem, "hello.txt").await;
     window.find(Role::Textbox, "hello.txt").await;
     window.click(Role::TreeItem, "hello.txt").await;
@@ -117,8 +109,8 @@ async fn a_file_is_dragged_into_a_folder_and_saved_with_the_others_as_a_version(
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("sub")).unwrap();
-    let window = at_files(&desk, folder.path()).await;
+    let (window, shop) = at_files(&desk, folder.path()).await;
+    fs::create_dir(shop.join("sub")).unwrap();
     let held = window.find(Role::TreeItem, "hello.txt").await;
     let target = window.find(Role::TreeItem, "sub").await;
     let chain = window.driver().action_chain();
@@ -126,9 +118,9 @@ async fn a_file_is_dragged_into_a_folder_and_saved_with_the_others_as_a_version(
     let chain = chain.move_by_offset(6, 4).move_to_element_center(&target);
     chain.release().perform().await.unwrap();
     window.sees("hello.txt is in sub").await;
-    holds(folder.path().join("sub/hello.txt"), "hello\n").await;
-    assert!(!folder.path().join("hello.txt").exists());
-    fs::write(folder.path().join("aux.txt"), "").unwrap();
+    holds(shop.join("sub/hello.txt"), "hello\n").await;
+    assert!(!shop.join("hello.txt").exists());
+    fs::write(shop.join("aux.txt"), "").unwrap();
     window.sees("aux.txt").await;
 
     window.click(Role::Link, "Versions").await;

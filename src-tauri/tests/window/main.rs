@@ -9,6 +9,7 @@ mod accounts;
 mod bad_input;
 mod canvas;
 mod data;
+mod dropping;
 mod files;
 mod journey;
 mod keyboard;

@@ -166,7 +166,13 @@ answer('file_create', ({ path }) => {
 	});
 });
 answer('file_move', () => null);
-answer('file_take_in', () => ({ paths: ['logo.svg'], files: 1, bytes: 2_048, left: [] }));
+answer('file_take_in', () => ({
+	paths: ['logo.svg'],
+	files: 1,
+	bytes: 2_048,
+	left: [],
+	windows: []
+}));
 answer('file_watch', ({ channel }) => {
 	void (channel as Told<FolderNewsView>);
 	return 1;

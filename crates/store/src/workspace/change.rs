@@ -23,6 +23,17 @@ pub struct TakenIn {
     pub bytes: u64,
     /// What was left out, each with its reason: links, sockets, devices.
     pub left: Vec<String>,
+    /// What was copied and a computer with Windows could not keep, each with its reason.
+    pub windows: Vec<String>,
+}
+
+impl TakenIn {
+    /// Notes a name that Windows refuses.
+    fn mind_windows(&mut self, name: &str) {
+        if let Some(why) = refused_by_windows(name) {
+            self.windows.push(format!("{name}: {why}"));
+        }
+    }
 }
 
 impl Workspace {
@@ -83,8 +94,9 @@ impl Workspace {
         fs::rename(&old, &new).map_err(failed("move", &old))
     }
 
-    /// Copies files and folders in from anywhere on this machine. What has a name that is taken
-    /// gets another one. Each appears whole or not at all.
+    /// Copies files and folders in from anywhere on this machine, into a folder that is made where
+    /// it is not there. What has a name that is taken gets another one. Each appears whole or not at
+    /// all.
     ///
     /// # Errors
     /// The first one that cannot be copied; those before it are there.
@@ -94,7 +106,7 @@ impl Workspace {
             let found = source.metadata().map_err(failed("read", source))?;
             let real = source.canonicalize().map_err(failed("read", source))?;
             let _alone = alone();
-            let folder = self.folder(to)?;
+            let folder = self.make_folder(to)?;
             let name = source.file_name().and_then(|name| name.to_str());
             let Some(name) = name else {
                 taken
@@ -118,6 +130,7 @@ impl Workspace {
                 remove_whatever(&stage);
                 return Err(error);
             }
+            taken.mind_windows(path.name());
             taken.paths.push(path);
         }
         Ok(taken)
@@ -164,6 +177,7 @@ pub(super) fn copy_of(from: &Path, to: &Path, taken: &mut TakenIn) -> Result<()>
         for entry in fs::read_dir(from).map_err(failed("list", from))? {
             let entry = entry.map_err(failed("list", from))?;
             copy_of(&entry.path(), &to.join(entry.file_name()), taken)?;
+            taken.mind_windows(&entry.file_name().to_string_lossy());
         }
         return Ok(());
     }

@@ -1,10 +1,12 @@
 //! A person at a desk, for tests: a machine account of their own with a display and a keyring, the
 //! practice cloud, and the real window, driven through WebDriver.
 
+mod drag;
 mod find;
 mod network;
 mod practice;
 pub mod process;
+mod project;
 mod session;
 mod terminal;
 mod window;
@@ -14,7 +16,7 @@ pub use find::Role;
 pub use network::{Outside, names_asked_for, without_network};
 pub use practice::Practice;
 pub use session::Keyring;
-pub use window::{Key, Window, binary};
+pub use window::{Key, Window};
 pub use work::Standing;
 
 use plimsoll_lab::practice::Running;

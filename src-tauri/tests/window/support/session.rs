@@ -120,6 +120,11 @@ impl Session {
         self.folder.join("data")
     }
 
+    /// The display, as programs are told of it.
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
     /// The environment of every program in this session, complete.
     pub fn variables(&self) -> Vec<(String, OsString)> {
         let mut variables: Vec<(String, OsString)> = vec![

@@ -393,7 +393,7 @@ struct Seen {
 }
 
 /// The program with the window: the one that was just built, or an installed one.
-pub fn binary() -> String {
+pub(super) fn binary() -> String {
     let built = env!("CARGO_BIN_EXE_plimsoll-desktop");
     std::env::var("PLIMSOLL_TEST_BINARY").unwrap_or_else(|_| built.to_owned())
 }

@@ -1,4 +1,5 @@
 import { api, refusedFrom } from '$ipc';
+import { copied } from '$parts/format';
 import { toast } from '$parts/toast';
 import type { OpenCanvas } from './open.svelte';
 import { encoded } from './text';
@@ -50,9 +51,7 @@ export class CanvasActs {
 	takeIn(number: number): Promise<void> {
 		return this.#do(async () => {
 			const assets = this.#open.whole('assets');
-			if (!this.#open.files.some(({ path }) => path.startsWith('assets/')))
-				await api.fileCreate(this.#projectId, assets, true);
-			await api.fileTakeIn(this.#projectId, number, assets);
+			toast.say(copied(await api.fileTakeIn(this.#projectId, number, assets)));
 			await this.#open.listFiles();
 		});
 	}

@@ -22,6 +22,8 @@ export class OpenCanvas {
 	readonly preview = new Preview();
 	readonly writing: Writing;
 	files = $state.raw<CanvasFileView[]>([]);
+	/** How often the preview was wanted anew. */
+	loads = $state(0);
 	/** Why something that was done here was refused. */
 	failure = $state.raw<CommandError | null>(null);
 	readonly canvas: CanvasView | null;
@@ -63,11 +65,19 @@ export class OpenCanvas {
 		return `${this.canvas?.folder ?? '.canvas'}/${path}`;
 	}
 
-	/** Begins with a canvas's files: its page first. */
+	/** Begins with a canvas's files: its page first, or after a failure what was open. */
 	async begin(): Promise<void> {
 		await this.listFiles();
-		const first = this.texts.find(({ path }) => path === 'index.html') ?? this.texts[0];
+		if (this.failure) return;
+		const wanted = [this.writing.path, 'index.html'];
+		const known = wanted.map((wish) => this.texts.find(({ path }) => path === wish));
+		const first = known.find(Boolean) ?? this.texts[0];
 		if (first) await this.write(first.path);
+	}
+
+	/** Loads the preview anew. */
+	loadAgain(): void {
+		this.loads += 1;
 	}
 
 	/** Opens a file to be written. */

@@ -18,6 +18,9 @@ export interface FailedRequest {
 const EVERY_MS = 2_000;
 const MISSED = 5;
 
+/** How long a page may take to say that it is there, ms. */
+const LATE_MS = 8_000;
+
 /** How much is kept of each list; the oldest goes first. */
 const KEPT = 500;
 
@@ -27,11 +30,14 @@ export class Preview {
 	failed = $state.raw<FailedRequest[]>([]);
 	/** The page's path and title, once it is there. */
 	page = $state.raw<{ path: string; title: string } | null>(null);
+	/** The page should have said long ago that it is there. */
+	late = $state(false);
 	/** How often it was painted: what changes when it was painted again. */
 	painted = $state(0);
 	#frame: HTMLIFrameElement | null = null;
 	#memory: string | null = null;
 	#unheard = 0;
+	#waits: ReturnType<typeof setTimeout> | undefined;
 	readonly #now: () => string;
 
 	// A moment, not something to be looked at.
@@ -47,6 +53,7 @@ export class Preview {
 	attach(frame: HTMLIFrameElement, onsilence: () => void): () => void {
 		this.#frame = frame;
 		this.#unheard = 0;
+		this.#wait();
 		const asking = setInterval(() => {
 			if (!this.page) return;
 			this.#unheard += 1;
@@ -63,6 +70,7 @@ export class Preview {
 		window.addEventListener('message', hear);
 		return () => {
 			clearInterval(asking);
+			this.#came();
 			window.removeEventListener('message', hear);
 			this.#frame = null;
 			this.page = null;
@@ -80,6 +88,16 @@ export class Preview {
 		this.failed = [];
 	}
 
+	#wait(): void {
+		this.#came();
+		this.#waits = setTimeout(() => (this.late = true), LATE_MS);
+	}
+
+	#came(): void {
+		clearTimeout(this.#waits);
+		this.late = false;
+	}
+
 	#tell(telling: Telling): void {
 		// A page of no origin cannot be named as the one that this is for.
 		this.#frame?.contentWindow?.postMessage(written(telling), '*');
@@ -92,6 +110,7 @@ export class Preview {
 		switch (told.kind) {
 			case 'ready':
 				this.page = { path: told.path, title: told.title };
+				this.#came();
 				if (this.#memory !== null) this.#tell({ kind: 'remember', memory: this.#memory });
 				this.#memory = null;
 				break;
@@ -104,6 +123,7 @@ export class Preview {
 				this.#memory = told.memory;
 				// The next page says itself that it is there.
 				this.page = null;
+				this.#wait();
 				break;
 			case 'console':
 				this.said = [

@@ -77,3 +77,20 @@ test('a page that was there and answers no more is told of, once', () => {
 	detach();
 	vi.useRealTimers();
 });
+
+test('a page that does not come is told of until it does', () => {
+	vi.useFakeTimers();
+	const { preview, frame, detach } = framed();
+	vi.advanceTimersByTime(7_000);
+	expect(preview.late).toBe(false);
+	vi.advanceTimersByTime(2_000);
+	expect(preview.late).toBe(true);
+	tell(frame.contentWindow, 'null', { ...ours, kind: 'ready', path: 'index.html', title: '' });
+	expect(preview.late).toBe(false);
+	tell(frame.contentWindow, 'null', { ...ours, kind: 'reloading', memory: '' });
+	vi.advanceTimersByTime(9_000);
+	expect(preview.late).toBe(true);
+	detach();
+	expect(preview.late).toBe(false);
+	vi.useRealTimers();
+});

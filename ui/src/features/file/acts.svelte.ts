@@ -1,6 +1,6 @@
 import { api, refusedFrom } from '$ipc';
 import { place } from '$models/place.svelte';
-import { count } from '$parts/format';
+import { copied } from '$parts/format';
 import { toast } from '$parts/toast';
 import type { Naming } from './NameDialog.svelte';
 import type { Spot, Tab } from './tab.svelte';
@@ -149,12 +149,17 @@ export class FileActs {
 
 	/** Copies what was dropped from the desktop, by the number under which that was told. */
 	async takeIn(drop: number, to: string): Promise<void> {
+		const { projectId, tree } = this.workspace;
 		await told(async () => {
-			const taken = await api.fileTakeIn(this.workspace.projectId, drop, to);
-			const left = taken.left.length ? `; left out: ${taken.left.join('; ')}` : '';
-			toast.say(`Copied ${count(taken.files, 'file')} in${left}`);
-			await this.workspace.tree.touched(taken.paths);
-			if (taken.paths[0]) this.selected = taken.paths[0];
+			const taken = await api.fileTakeIn(projectId, drop, to);
+			await tree.touched(taken.paths);
+			const first = taken.paths[0];
+			if (first) {
+				await tree.reveal(first);
+				this.selected = first;
+				this.show(first);
+			}
+			toast.say(copied(taken));
 		});
 	}
 }

@@ -2,8 +2,6 @@ import { folderOf, isWithin } from './tree.svelte';
 
 /** How far the pointer moves before it is a drag and no click, px. */
 const BEGINS = 5;
-/** How long it stays over a closed folder before that opens, ms. */
-const OPENS_MS = 600;
 
 /** The folder under a place of the window; null where there is none. */
 export function folderAt(x: number, y: number): string | null {
@@ -15,13 +13,6 @@ export function folderAt(x: number, y: number): string | null {
 export const mayGo = (path: string, folder: string): boolean =>
 	folderOf(path) !== folder && !isWithin(folder, path);
 
-interface Wishes {
-	/** Moves something into a folder. */
-	move: (path: string, folder: string) => void;
-	/** Opens a folder over which something is held. */
-	unfold: (folder: string) => void;
-}
-
 /** A line of the tree that is dragged with the pointer. F2 does the same from the keyboard. */
 export class Drag {
 	/** What is dragged; null before it moved, and after. */
@@ -30,9 +21,12 @@ export class Drag {
 	over = $state<string | null>(null);
 	x = $state(0);
 	y = $state(0);
-	#waits: ReturnType<typeof setTimeout> | undefined;
+	readonly #move: (path: string, folder: string) => void;
 
-	constructor(readonly wishes: Wishes) {}
+	/** Is told what is let go over which folder. */
+	constructor(move: (path: string, folder: string) => void) {
+		this.#move = move;
+	}
 
 	/** A line was pressed. */
 	press(event: PointerEvent, path: string): void {
@@ -59,7 +53,7 @@ export class Drag {
 			// Letting go is no click on the line.
 			window.addEventListener('click', swallow, { capture: true, once: true });
 			setTimeout(() => window.removeEventListener('click', swallow, { capture: true }));
-			if (over !== null) this.wishes.move(dragged, over);
+			if (over !== null) this.#move(dragged, over);
 		};
 		window.addEventListener('pointermove', moved, { signal });
 		window.addEventListener('pointerup', dropped, { signal });
@@ -80,15 +74,10 @@ export class Drag {
 	#go(x: number, y: number, folder: string | null): void {
 		this.x = x;
 		this.y = y;
-		const over = folder !== null && this.path !== null && mayGo(this.path, folder) ? folder : null;
-		if (over === this.over) return;
-		this.over = over;
-		clearTimeout(this.#waits);
-		if (over) this.#waits = setTimeout(() => this.wishes.unfold(over), OPENS_MS);
+		this.over = folder !== null && this.path !== null && mayGo(this.path, folder) ? folder : null;
 	}
 
 	#end(): void {
-		clearTimeout(this.#waits);
 		this.path = null;
 		this.over = null;
 	}

@@ -10,7 +10,7 @@ function lines(): { drag: Drag; move: ReturnType<typeof vi.fn> } {
 	document.body.innerHTML = '<div data-folder="src" id="src"></div>';
 	document.elementFromPoint = (_, y) => (y > 50 ? document.getElementById('src') : null);
 	const move = vi.fn();
-	return { drag: new Drag({ move, unfold: vi.fn() }), move };
+	return { drag: new Drag(move), move };
 }
 
 afterEach(() => window.dispatchEvent(pointer('pointercancel', 0, 0)));

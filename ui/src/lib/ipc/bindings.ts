@@ -1023,9 +1023,7 @@ x: number;
 /**  From the top. */
 y: number; 
 /**  The number. */
-number: number; 
-/**  Their names. */
-names: string[] } | 
+number: number } | 
 /**  They were taken away again. */
 { kind: "left" };
 
@@ -2361,6 +2359,8 @@ export type TakenInView = {
 	bytes: number,
 	/**  What was left out, each with its reason. */
 	left: string[],
+	/**  What was copied and a computer with Windows could not keep, each with its reason. */
+	windows: string[],
 };
 
 /**  How a terminal ended. It is told when the last bytes have been sent, and may overtake them. */

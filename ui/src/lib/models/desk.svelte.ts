@@ -8,6 +8,7 @@ import {
 	type NoticeView,
 	type ReceiptView
 } from '$ipc';
+import { NO_ANSWER, whenOpen } from './answer';
 import { accounts, keys } from './account.svelte';
 import { deployments, releases } from './deployment.svelte';
 import { certificates, domains } from './domain.svelte';
@@ -43,14 +44,32 @@ class Desk {
 
 	/** Loads everything that there is little of, and follows what changes. */
 	async open(): Promise<void> {
-		if (!this.#listening) {
+		this.phase = 'opening';
+		try {
+			if (!this.#listening) await whenOpen(() => this.#listen());
 			this.#listening = true;
-			await Promise.all([
-				events.changes.listen(({ payload }) => this.#hear(payload)),
-				events.deskChanged.listen(({ payload }) => this.#became(payload.state))
-			]);
+		} catch (error) {
+			this.failure = refusedFrom(error);
+			this.phase = 'failed';
+			return;
 		}
 		await this.#load();
+	}
+
+	/** Opens everything again after that failed. */
+	async again(): Promise<void> {
+		if (this.failure?.code === NO_ANSWER) return location.reload();
+		// Why it failed again, the opening says.
+		await api.deskReopen().catch(() => undefined);
+		if (this.phase === 'failed') await this.open();
+	}
+
+	/** Hears what changes. Whoever hears it twice is none the worse. */
+	async #listen(): Promise<void> {
+		await Promise.all([
+			events.changes.listen(({ payload }) => this.#hear(payload)),
+			events.deskChanged.listen(({ payload }) => this.#became(payload.state))
+		]);
 	}
 
 	/** Puts a notice away. */
@@ -64,7 +83,7 @@ class Desk {
 		this.phase = 'opening';
 		this.#early = [];
 		try {
-			const view = await api.deskLoad();
+			const view = await whenOpen(() => api.deskLoad());
 			if (load !== this.#loads) return;
 			projects.fill(view.projects);
 			environments.fill(view.environments);

@@ -18,7 +18,10 @@ const project = (name: string) => ({
 	created_at: '2026-11-21T09:00:00.000Z'
 });
 
-afterEach(() => clearMocks());
+afterEach(() => {
+	vi.useRealTimers();
+	clearMocks();
+});
 
 test('what was opened anew behind the page is loaded anew, and a locked keychain waits', async () => {
 	let state: DeskStateView = { state: 'open' };
@@ -50,4 +53,57 @@ test('what was opened anew behind the page is loaded anew, and a locked keychain
 	state = { state: 'open' };
 	await became({ state: 'open' });
 	await vi.waitFor(() => expect(desk.phase).toBe('open'));
+});
+
+/** Opens a desk whose first answers never come; tells how often it was asked. */
+async function deaf(answered: (time: number) => unknown): Promise<number> {
+	vi.useFakeTimers();
+	let times = 0;
+	mockIPC(
+		(command) => {
+			if (command === 'desk_state') return { state: 'open' };
+			return command === 'desk_load' ? answered((times += 1)) : undefined;
+		},
+		{ shouldMockEvents: true }
+	);
+	const opened = desk.open();
+	await vi.advanceTimersByTimeAsync(120_000);
+	await opened;
+	return times;
+}
+
+const never = new Promise(() => undefined);
+
+test('an answer that was lost is asked for again', async () => {
+	const view = holding({ projects: [project('found')] });
+	expect(await deaf((time) => (time === 1 ? never : view))).toBe(2);
+	expect(desk.phase).toBe('open');
+	expect(projects.all.map((row) => row.name)).toEqual(['found']);
+});
+
+test('a window that nobody answers says so and what to do about it', async () => {
+	expect(await deaf(() => never)).toBe(3);
+	expect(desk.phase).toBe('failed');
+	expect(desk.failure).toMatchObject({ code: 'no_answer' });
+	expect(desk.failure?.next_step).toContain('Load the window again');
+});
+
+test('an opening may take as long as it takes', async () => {
+	vi.useFakeTimers();
+	let state: DeskStateView = { state: 'opening', asking_keychain: true };
+	let open: (view: DeskView) => void = () => undefined;
+	mockIPC(
+		(command) => {
+			if (command === 'desk_state') return state;
+			return command === 'desk_load' ? new Promise<DeskView>((done) => (open = done)) : undefined;
+		},
+		{ shouldMockEvents: true }
+	);
+	const opened = desk.open();
+	await vi.advanceTimersByTimeAsync(600_000);
+	expect(desk.phase).toBe('opening');
+	state = { state: 'open' };
+	open(holding({}));
+	await opened;
+	expect(desk.phase).toBe('open');
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, bytes, count, duration, grouped, money } from './format';
+import { ago, bytes, copied, count, duration, grouped, money } from './format';
 
 test('sizes, prices and times read as the command line writes them', () => {
 	expect(bytes(999)).toBe('999 B');
@@ -30,4 +30,13 @@ test('one is not many', () => {
 	expect(count(0, 'server')).toBe('0 servers');
 	expect(count(2, 'entry', 'entries')).toBe('2 entries');
 	expect(grouped(1_000_000)).toBe('1,000,000');
+});
+
+test('what was copied in is told shortly, with what is to be known', () => {
+	expect(copied({ files: 1, left: [], windows: [] })).toBe('Copied 1 file in');
+	expect(copied({ files: 5, left: ['a: a link'], windows: ['aux: a device'] })).toBe(
+		'Copied 5 files in. Left out: a: a link. A computer with Windows cannot keep aux: a device'
+	);
+	const many = ['a', 'b', 'c', 'd', 'e'];
+	expect(copied({ files: 0, left: many, windows: [] })).toContain('a; b; c; and 2 more');
 });

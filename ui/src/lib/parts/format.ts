@@ -73,3 +73,19 @@ export function count(n: number, one: string, many = `${one}s`): string {
 export function grouped(n: number): string {
 	return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
+
+/** Most lines that a short message tells of a list. */
+const TOLD = 3;
+
+/** What became of files that were copied in: how many, and what is to be known about some of them. */
+export function copied(taken: { files: number; left: string[]; windows: string[] }): string {
+	const some = (lines: string[]): string => {
+		const more = lines.length - TOLD;
+		return lines.slice(0, TOLD).join('; ') + (more > 0 ? `; and ${grouped(more)} more` : '');
+	};
+	const left = taken.left.length ? `. Left out: ${some(taken.left)}` : '';
+	const windows = taken.windows.length
+		? `. A computer with Windows cannot keep ${some(taken.windows)}`
+		: '';
+	return `Copied ${count(taken.files, 'file')} in${left}${windows}`;
+}

@@ -211,10 +211,35 @@ fn what_is_dropped_in_is_copied_whole_under_a_name_that_is_free() {
         ["a (2).txt", "a.txt", "folder", "folder/in", "folder/in/x"]
     );
     assert_eq!(ground.text("a.txt"), "old");
+    it.take_in(&sources[..1], &folder("folder/made/here"))
+        .unwrap();
+    assert_eq!(ground.text("folder/made/here/a.txt"), "new");
     let whole = it.take_in(&[ground.folder.path().to_owned()], &folder("folder"));
     assert_eq!(whole.unwrap_err().code(), "file_into_itself");
     let gone = it.take_in(&[desk.join("none")], &folder("")).unwrap_err();
     assert_eq!(gone.code(), "file_system");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_dropped_in_and_windows_refuses_is_copied_and_named() {
+    let ground = Ground::new(&[]);
+    let desk = ground.folder.path().join("desk");
+    fs::create_dir_all(desk.join("folder/in")).unwrap();
+    fs::write(desk.join("aux.txt"), "a").unwrap();
+    fs::write(desk.join("folder/in/what?.txt"), "b").unwrap();
+    let sources = [desk.join("aux.txt"), desk.join("folder")];
+    let taken = ground.workspace.take_in(&sources, &folder("")).unwrap();
+    assert_eq!(ground.text("aux.txt"), "a");
+    assert_eq!(ground.text("folder/in/what?.txt"), "b");
+    let named: Vec<&str> = taken.windows.iter().map(String::as_str).collect();
+    assert_eq!(
+        named,
+        [
+            "aux.txt: it is the name of a device",
+            "what?.txt: it contains one of < > : \" | ? * \\"
+        ]
+    );
 }
 
 #[test]
