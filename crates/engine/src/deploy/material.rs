@@ -4,7 +4,7 @@ use super::{Files, Here, Spot, build::source_token, context};
 use crate::{
     error::{EngineError, Result},
     ports::Context,
-    versions::{Unpacked, throw_away, unpack, unpacked},
+    versions::{Unpacked, left_out_of_versions, throw_away, unpack, unpacked},
     world::World,
 };
 use plimsoll_domain::{
@@ -49,6 +49,9 @@ const PRIVATE: &[&str] = &[
     ".pypirc",
 ];
 
+/// Most files that a notice names.
+const NAMED: usize = 3;
+
 /// Resolves a source: fetches what is remote, reads what is local, makes up a Dockerfile where
 /// there is none.
 pub(crate) async fn resolve(
@@ -65,7 +68,13 @@ pub(crate) async fn resolve(
         }),
         Source::Folder { path } => {
             let from = From::folder(PathBuf::from(path));
-            built(world, &place, from, spec).await
+            let mut material = built(world, &place, from, spec).await?;
+            if let Material::Context(built) = &mut material {
+                let files = &built.context.files;
+                let left = left_out_of_versions(world, &here.project, path, files).await?;
+                built.notices.extend(in_no_version(&left));
+            }
+            Ok(material)
         }
         Source::Version { number, folder } => {
             let project = here.project.id;
@@ -181,6 +190,24 @@ async fn is_as_saved(world: &World, place: &Spot, version: &Unpacked) -> Result<
         ContextFileKind::File { hash, .. } => saved.get(&file.path) == Some(hash),
         ContextFileKind::Link { .. } | ContextFileKind::Folder => true,
     }))
+}
+
+/// Tells of files that go out and are in no version, so that nobody counts on the version alone.
+fn in_no_version(left: &[String]) -> Option<String> {
+    let (count, more) = (left.len(), left.len().saturating_sub(NAMED));
+    let named = left.iter().take(NAMED);
+    let mut named: Vec<String> = named.map(|path| format!("“{path}”")).collect();
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    let named = named.join(", ");
+    let files = if count == 1 { "file goes" } else { "files go" };
+    (count > 0).then(|| {
+        format!(
+            "{count} {files} out that no version has, since ignore files or the project's settings \
+             leave them out: {named}. The release's version alone does not build the same."
+        )
+    })
 }
 
 async fn built(world: &World, place: &Spot, from: From, spec: &ServiceSpec) -> Result<Material> {

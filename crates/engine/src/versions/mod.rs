@@ -2,6 +2,7 @@
 
 mod archive;
 mod keep;
+mod left_out;
 mod look;
 mod restore;
 mod save;
@@ -16,6 +17,7 @@ pub use save::SavedVersion;
 pub use saving::{Saving, SavingNews};
 pub use settings::{ProjectDocument, SettingsDocument};
 
+pub(crate) use left_out::left_out_of_versions;
 pub(crate) use save::save_before;
 pub(crate) use unpack::{Unpacked, throw_away, unpack, unpacked};
 

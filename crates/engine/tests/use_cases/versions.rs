@@ -105,6 +105,24 @@ async fn a_version_is_saved_before_each_deployment_and_the_release_names_it() {
 }
 
 #[tokio::test]
+async fn a_plan_names_what_goes_out_and_is_in_no_version() {
+    let site = site().await;
+    let notices = async || site.world.plan_deploy(site.spot).await.unwrap().notices;
+    let before = notices().await;
+    assert!(
+        !before.iter().any(|notice| notice.contains("no version")),
+        "{before:?}"
+    );
+    fs::create_dir(site.folder.join("app/made")).unwrap();
+    fs::write(site.folder.join("app/made/out"), "built").unwrap();
+    fs::write(site.folder.join(".gitignore"), "made/\n").unwrap();
+    let told = notices().await;
+    let told = told.iter().find(|notice| notice.contains("no version"));
+    assert!(told.unwrap().contains("1 file goes out"), "{told:?}");
+    assert!(told.unwrap().contains("“made/out”"), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_deployment_whose_files_cannot_be_saved_says_so_before_it_touches_a_server() {
     let site = site().await;
     let plan = site.world.plan_deploy(site.spot).await.unwrap();
