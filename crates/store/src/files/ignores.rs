@@ -9,7 +9,10 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Longest ignore file that is read, bytes.
@@ -19,15 +22,56 @@ const LONGEST: u64 = 4 << 20;
 const MOMENTARY: (&str, &str) = (".plimsoll-", ".tmp");
 
 /// Whether an entry of that name never belongs to a version and is never shown: git's folder, our
-/// own, and what we write for a moment.
+/// own, and what we write for a moment. Disks that tell no capitals apart know git's folder as
+/// `.GIT`, too.
 pub fn is_never_saved(name: &str) -> bool {
     let (start, end) = MOMENTARY;
-    name == ".git" || name == OWN_FOLDER || (name.starts_with(start) && name.ends_with(end))
+    name.eq_ignore_ascii_case(".git")
+        || name.eq_ignore_ascii_case(OWN_FOLDER)
+        || (name.starts_with(start) && name.ends_with(end))
 }
 
-/// A name beside others for what is written and then renamed.
-pub fn momentary_name(number: u64) -> String {
+/// Whether a name must not be written by whoever takes files from elsewhere: this system's disk would
+/// take it for one that is never saved.
+pub(super) fn is_never_written(name: &str) -> bool {
+    is_never_saved(name)
+        || (cfg!(windows) && is_never_saved_on_windows(name))
+        || (cfg!(target_os = "macos") && is_never_saved_on_macos(name))
+}
+
+/// Windows drops dots and blanks at the end of a name and what follows a colon, and gives a long name
+/// a short one (<https://learn.microsoft.com/windows/win32/fileio/naming-a-file>).
+fn is_never_saved_on_windows(name: &str) -> bool {
+    let first = name.split(':').next().unwrap_or(name);
+    let stem = first.trim_end_matches(['.', ' ']);
+    let is_short = |long: &str| {
+        stem.len() > long.len()
+            && stem.is_char_boundary(long.len())
+            && stem[..long.len()].eq_ignore_ascii_case(long)
+            && stem[long.len()..].bytes().all(|byte| byte.is_ascii_digit())
+    };
+    is_never_saved(stem) || is_short("git~") || is_short("plimso~")
+}
+
+/// HFS+ passes over these characters when it compares names
+/// (<https://developer.apple.com/library/archive/technotes/tn/tn1150.html>, `FastUnicodeCompare`).
+fn is_never_saved_on_macos(name: &str) -> bool {
+    let is_passed_over = |character: char| {
+        matches!(
+            character,
+            '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+        )
+    };
+    let seen: String = name.chars().filter(|c| !is_passed_over(*c)).collect();
+    is_never_saved(&seen)
+}
+
+/// A name beside others for what is written and then renamed; no other call of this process answers
+/// it again.
+pub fn momentary_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     let (start, end) = MOMENTARY;
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{start}{}-{number}{end}", std::process::id())
 }
 
@@ -213,6 +257,46 @@ mod tests {
                 entry.depth() == 0 || !(never() || rules.leave_out(entry.path(), is_folder()))
             });
         walker
+    }
+
+    #[test]
+    fn gits_folder_is_known_by_every_name_that_a_disk_has_for_it() {
+        for name in [
+            ".git",
+            ".GIT",
+            ".Git",
+            ".plimsoll",
+            ".Plimsoll",
+            ".plimsoll-1-2.tmp",
+        ] {
+            assert!(is_never_saved(name) && is_never_written(name), "{name}");
+        }
+        for name in [
+            ".git ",
+            ".git.",
+            ".GIT. .",
+            ".git::$INDEX_ALLOCATION",
+            "GIT~1",
+            "plimso~2",
+        ] {
+            assert!(is_never_saved_on_windows(name), "{name}");
+        }
+        for name in [".g\u{200c}it", "\u{feff}.Git"] {
+            assert!(is_never_saved_on_macos(name), "{name:?}");
+        }
+        for name in [
+            ".gitignore",
+            ".github",
+            "git",
+            "git~",
+            "git~x",
+            ".plimsollignore",
+        ] {
+            let anywhere = is_never_written(name)
+                || is_never_saved_on_windows(name)
+                || is_never_saved_on_macos(name);
+            assert!(!anywhere, "{name}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod seen;
 mod trees;
 mod walk;
 
-pub use archive::{Imported, MOST_ENTRIES};
+pub use archive::{Imported, MOST_ENTRIES, Remarks};
 pub use check::{Check, Hurt};
 pub use difference::Difference;
 pub use ignored::{Rules, check_patterns};

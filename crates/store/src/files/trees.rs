@@ -95,7 +95,7 @@ pub(super) fn put_together(
 }
 
 /// Names what Windows could not keep, as far as anybody wants to read it.
-fn name_refused(folder: &str, entries: &[Entry], refused: &mut Vec<String>) {
+pub(super) fn name_refused(folder: &str, entries: &[Entry], refused: &mut Vec<String>) {
     let mut others = HashMap::new();
     for Entry { name, .. } in entries {
         if refused.len() >= NAMED {

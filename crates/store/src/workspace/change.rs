@@ -102,7 +102,7 @@ impl Workspace {
     /// The first one that cannot be copied; those before it are there.
     pub fn take_in(&self, from: &[PathBuf], to: &FolderPath) -> Result<TakenIn> {
         let mut taken = TakenIn::default();
-        for (number, source) in (0..).zip(from) {
+        for source in from {
             let found = source.metadata().map_err(failed("read", source))?;
             let real = source.canonicalize().map_err(failed("read", source))?;
             let _alone = alone();
@@ -121,7 +121,7 @@ impl Workspace {
                 });
             }
             let path = self.free_path(to, name)?;
-            let stage = folder.join(momentary_name(u64::MAX - number));
+            let stage = folder.join(momentary_name());
             remove_whatever(&stage);
             let copied = copy_of(&real, &stage, &mut taken).and_then(|()| {
                 fs::rename(&stage, self.place(&path)?).map_err(failed("copy", &real))

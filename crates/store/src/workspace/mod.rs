@@ -9,7 +9,7 @@ mod change;
 mod drafts;
 mod error;
 mod search;
-mod text;
+pub(crate) mod text;
 mod tree;
 
 pub use bin::{BinEntry, Restoration};

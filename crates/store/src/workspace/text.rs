@@ -8,7 +8,6 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read, Write},
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Most bytes of a text that is written, whatever is opened.
@@ -264,9 +263,7 @@ impl NewText {
 
 /// Replaces a file whole, or makes it.
 fn replace(place: &Path, bytes: &[u8], there: Option<&Metadata>) -> Result<()> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let beside = place.with_file_name(momentary_name(number));
+    let beside = place.with_file_name(momentary_name());
     let written = OpenOptions::new()
         .create_new(true)
         .write(true)
@@ -316,7 +313,7 @@ fn sync_folder(place: &Path) {
 }
 
 /// Somebody else's file that we may write stays theirs, where the system lets us.
-fn keep_owner(file: &Path, there: &Metadata) {
+pub(crate) fn keep_owner(file: &Path, there: &Metadata) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt, chown};

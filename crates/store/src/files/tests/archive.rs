@@ -48,7 +48,6 @@ async fn a_name_that_would_leave_the_folder_is_refused() {
         "a/../../evil",
         "/etc/passwd",
         "C:/evil",
-        "c:evil",
         "..\\evil",
         "a//b",
         "\\\\host\\x",
@@ -66,7 +65,7 @@ async fn a_name_that_would_leave_the_folder_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_and_names_that_stand_twice_are_refused() {
+async fn links_that_lead_out_and_names_below_a_file_are_refused() {
     let desk = Desk::new().await;
     let path = desk.store.path().join("link.zip");
     let mut zip = ZipWriter::new(File::create(&path).unwrap());

@@ -1,7 +1,10 @@
 //! Files that change, cannot be read or vanish while they are saved; disks that are full; archives
 //! of other systems.
 
-use super::{Desk, now};
+use super::{
+    Desk, now,
+    raw_zip::{Raw, archive},
+};
 use crate::{
     StoreError,
     files::{Files, Progress, pack::pack_path, packs_in},
@@ -183,15 +186,14 @@ async fn saves_more_than_fits() {
     fs::write(place.join("done"), "").unwrap();
 }
 
+/// Runs a test in a process of its own, on a disk of 6 MB that only it and its children see.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_disk_that_is_full_in_the_middle_of_a_save_loses_nothing() {
+fn on_a_small_disk(test: &str) {
     let place = tempfile::tempdir().unwrap();
     for folder in ["work", "disk"] {
         fs::create_dir(place.path().join(folder)).unwrap();
     }
     fs::write(place.path().join("work/kept"), "before").unwrap();
-    // A disk of 6 MB that only this process and its children see.
     let script = "mount -t tmpfs -o size=6m tmpfs \"$1\" && exec \"$2\" --exact \"$3\"";
     let output = Command::new("unshare")
         .args([
@@ -205,7 +207,7 @@ fn a_disk_that_is_full_in_the_middle_of_a_save_loses_nothing() {
         ])
         .arg(place.path().join("disk"))
         .arg(env::current_exe().unwrap())
-        .arg("files::tests::hard_days::saves_more_than_fits")
+        .arg(format!("files::tests::hard_days::{test}"))
         .env("FULL_DISK", place.path())
         .output()
         .unwrap();
@@ -215,6 +217,42 @@ fn a_disk_that_is_full_in_the_middle_of_a_save_loses_nothing() {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_save_loses_nothing() {
+    on_a_small_disk("saves_more_than_fits");
+}
+
+/// What a process on a small disk does; called by its parent only.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn restores_more_than_fits() {
+    let Some(place) = env::var_os("FULL_DISK").map(PathBuf::from) else {
+        return;
+    };
+    let files = Files::open(&place.join("store")).await.unwrap();
+    let work = place.join("work");
+    for name in ["a", "b"] {
+        fs::write(work.join(name), vec![0; 4 << 20]).unwrap();
+    }
+    let saved = files.save(&work, &[], now(), &Arc::default()).await;
+    let root = saved.unwrap().root;
+    let disk = place.join("disk");
+    let error = files.restore(&disk, None, root, None).await.unwrap_err();
+    assert_eq!(error.code(), "store_disk_full", "{error}");
+    assert_eq!(fs::read_dir(&disk).unwrap().count(), 0);
+    // What fits is written.
+    let done = files.restore(&disk, None, root, Some("a")).await.unwrap();
+    assert_eq!(done.written, 1);
+    fs::write(place.join("done"), "").unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_without_room_for_a_restore_stays_as_it_is() {
+    on_a_small_disk("restores_more_than_fits");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,20 +302,6 @@ async fn what_a_damaged_pack_held_comes_back_from_an_archive() {
     );
 }
 
-/// An archive of one empty file, byte by byte as APPNOTE.TXT lays it out.
-fn archive(name: &[u8], flags: u16) -> Vec<u8> {
-    let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-    let [low, high] = flags.to_le_bytes();
-    let shared = [&[20, 0, low, high][..], &[0; 18], &length, &[0, 0]].concat();
-    let local = [b"PK\x03\x04", &shared[..], name].concat();
-    let central = [b"PK\x01\x02\x14\0", &shared[..], &[0; 14], name].concat();
-    let count = [0, 0, 0, 0, 1, 0, 1, 0];
-    let size = u32::try_from(central.len()).unwrap().to_le_bytes();
-    let at = u32::try_from(local.len()).unwrap().to_le_bytes();
-    let end = [b"PK\x05\x06", &count[..], &size, &at, &[0, 0]].concat();
-    [local, central, end].concat()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_in_another_encoding_is_read_as_what_it_was() {
     /// Bit 11: the name is UTF-8.
@@ -291,7 +315,11 @@ async fn a_name_in_another_encoding_is_read_as_what_it_was() {
         ("café.txt".as_bytes(), 0, "café.txt"),
         ("café.txt".as_bytes(), UTF8, "café.txt"),
     ] {
-        fs::write(&zip, archive(name, flags)).unwrap();
+        let entry = Raw {
+            flags,
+            ..Raw::file(name)
+        };
+        fs::write(&zip, archive(&[entry])).unwrap();
         let imported = desk.files.import(&zip, now()).await.unwrap();
         let found = desk.files.find(imported.root, wanted).await.unwrap();
         assert!(found.is_some(), "{name:?}");

@@ -4,8 +4,11 @@ mod archive;
 mod bad_days;
 pub(super) mod fuse;
 mod hard_days;
+mod odd_archives;
 mod property;
+mod raw_zip;
 mod repairs;
+mod restores;
 
 use super::{Files, Progress, Saved};
 use plimsoll_domain::{
