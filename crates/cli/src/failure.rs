@@ -1,7 +1,10 @@
 //! How a command fails: a cause, the evidence and a next step for people; `{"error": …}` for
 //! programs; an exit status for scripts.
 
-use crate::{output::Output, path::InvalidPath};
+use crate::{
+    output::{Output, legible},
+    path::InvalidPath,
+};
 use plimsoll_domain::job::Failure;
 use serde_json::json;
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
@@ -107,7 +110,7 @@ impl Failed {
             if !failure.next_step.is_empty() {
                 let _ = write!(text, "\n  → {}", failure.next_step);
             }
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", legible(&text));
         }
         ExitCode::from(self.kind.status())
     }

@@ -25,7 +25,7 @@ impl Output {
         } else {
             let text = text(value);
             if !text.is_empty() {
-                self.line(text.trim_end());
+                self.line(&legible(text.trim_end()));
             }
         }
     }
@@ -40,7 +40,7 @@ impl Output {
     /// Says something on standard error, for people only.
     pub fn note(&self, line: &str) {
         if !self.json {
-            let _ = writeln!(std::io::stderr().lock(), "{line}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", legible(line));
         }
     }
 
@@ -48,6 +48,40 @@ impl Output {
     pub fn lively(&self) -> bool {
         !self.json && std::io::stderr().is_terminal()
     }
+}
+
+/// A name from elsewhere, on one line and as it is read: what would steer a terminal or turn the
+/// direction of writing is written out.
+pub fn shown(name: &str) -> String {
+    written_out(name, |_| false)
+}
+
+/// A whole text: lines and tabs stay as they are, and nothing else steers the terminal.
+pub fn legible(text: &str) -> String {
+    let ended = text.replace("\r\n", "\n");
+    let whole = if ended.contains('\r') { &ended } else { text };
+    written_out(whole, |character| {
+        matches!(character, '\n' | '\t' | '\u{c}') || (character == '\r' && !ended.contains('\r'))
+    })
+}
+
+fn written_out(text: &str, stays: impl Fn(char) -> bool) -> String {
+    // Marks that reorder what stands beside them (Unicode, UAX 9).
+    let turns = |character| {
+        matches!(
+            character,
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+    };
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if (character.is_control() || turns(character)) && !stays(character) {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// Rows with aligned columns.
@@ -123,6 +157,15 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(3_400_000), "3.4 MB");
         assert_eq!(duration(185_000), "3 min 5 s");
+    }
+
+    #[test]
+    fn nothing_in_a_name_steers_the_terminal() {
+        assert_eq!(shown("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\n");
+        assert_eq!(shown("x\u{202e}gpj.exe"), "x\\u{202e}gpj.exe");
+        assert_eq!(shown("ünï 日本.txt"), "ünï 日本.txt");
+        assert_eq!(legible("a\tb\r\nc\u{9b}2J\n"), "a\tb\r\nc\\u{9b}2J\n");
+        assert_eq!(legible("all done\rerror"), "all done\\rerror");
     }
 
     #[test]

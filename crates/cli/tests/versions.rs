@@ -111,6 +111,74 @@ fn an_archive_goes_out_and_becomes_a_project_elsewhere() {
     fs::remove_file(zip).unwrap();
 }
 
+/// An archive of files that have nothing in them.
+fn zip(path: &std::path::Path, names: &[&str]) {
+    let mut zip = zip::ZipWriter::new(fs::File::create(path).unwrap());
+    for name in names {
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(*name, options).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+#[test]
+fn what_an_archive_has_that_cannot_be_is_told_and_not_planted() {
+    let desk = Desk::offline("odd-archive");
+    let place = tempfile::tempdir().unwrap();
+    let from = place.path().join("in.zip");
+    let long = "n".repeat(300);
+    let names = [
+        ".git/hooks/pre-commit",
+        ".git/config",
+        "aux.txt",
+        "\u{1b}[31mred",
+        &long,
+    ];
+    zip(&from, &names);
+    let folder = place.path().join("site");
+    let create = ["project", "create", "site", "--folder"];
+    let from = from.to_str().unwrap();
+    let rest = [folder.to_str().unwrap(), "--from", from];
+    let made = desk.ok(&[&create[..], &rest].concat());
+    assert_eq!(made["left_out"], serde_json::json!([".git"]));
+    let left = made["left"].as_array().unwrap();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].as_str().unwrap().starts_with(&long));
+    assert!(folder.join("aux.txt").exists() && !folder.join(".git").exists());
+
+    let import = desk.call(&["versions", "import", "--project", "site", from]);
+    for line in [
+        "never part of a version: .git\n",
+        "aux.txt: it is the name of a device",
+    ] {
+        assert!(import.stdout.contains(line), "{}", import.stdout);
+    }
+    let show = ["versions", "show", "--project", "site", "1"];
+    let shown = desk.call(&show);
+    assert!(
+        shown.stdout.contains("+ \\u{1b}[31mred"),
+        "{}",
+        shown.stdout
+    );
+    let whole = desk.ok(&show).to_string();
+    assert!(whole.contains("\\u001b[31mred"), "{whole}");
+}
+
+#[test]
+fn an_archive_that_is_refused_leaves_nothing_behind() {
+    let desk = Desk::offline("refused-archive");
+    let place = tempfile::tempdir().unwrap();
+    let from = place.path().join("in.zip");
+    zip(&from, &["fine", "../evil"]);
+    let folder = place.path().join("new/site");
+    let create = ["project", "create", "site", "--folder"];
+    let rest = [folder.to_str().unwrap(), "--from", from.to_str().unwrap()];
+    let (_, refused) = desk.fails(&[&create[..], &rest].concat());
+    assert_eq!(refused["code"], "invalid_archive");
+    assert!(!place.path().join("new").exists());
+    assert_eq!(desk.ok(&["project", "list"]), serde_json::json!([]));
+}
+
 #[test]
 fn a_pruning_shows_first_and_keeps_what_is_pinned_named_or_active() {
     let (desk, folder, _) = desk();

@@ -73,13 +73,15 @@ pub use servers::{
 };
 pub use tour::{Tour, TourGround};
 pub use versions::{
-    Checked, FileContent, HurtVersion, ProjectDocument, Prunable, Repaired, RestoredVersion,
-    SavedVersion, Saving, SavingNews, SettingsDocument,
+    Checked, FileContent, HurtVersion, ImportedProject, ImportedVersion, ProjectDocument, Prunable,
+    Repaired, RestoredVersion, SavedVersion, Saving, SavingNews, SettingsDocument,
 };
 pub use workspace::{Emptied, FileHash, SearchNews, Searching};
 pub use world::{Patience, Ports, Settings};
 
-pub use plimsoll_store::files::{Difference as VersionDifference, Progress as SaveProgress};
+pub use plimsoll_store::files::{
+    Difference as VersionDifference, Progress as SaveProgress, Remarks as ArchiveRemarks,
+};
 pub use plimsoll_store::workspace::{
     BinEntry, Content, Draft as FileDraft, EntryKind, FileHits, FileRead, Hit, LineEnding, NewText,
     Query, Replaced, Restoration, SearchEnd, TakenIn, TreeEntry, Writing, Written,

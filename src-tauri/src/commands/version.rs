@@ -4,9 +4,9 @@ use crate::{
     desk::Desk,
     streams::Streams,
     views::{
-        CheckedView, CommandError, EnvironmentId, PlanView, ProjectId, PrunableView, ReceiptView,
-        RepairedView, RestoredVersionView, SavingNewsView, ServiceId, VersionDifferenceView,
-        VersionEntryView, VersionFileView, VersionId, VersionView,
+        CheckedView, CommandError, EnvironmentId, ImportedVersionView, PlanView, ProjectId,
+        PrunableView, ReceiptView, RepairedView, RestoredVersionView, SavingNewsView, ServiceId,
+        VersionDifferenceView, VersionEntryView, VersionFileView, VersionId, VersionView,
     },
 };
 use plimsoll_domain::{name::Name, version::Retention};
@@ -191,7 +191,7 @@ pub async fn version_import(
     project_id: ProjectId,
     path: String,
     message: String,
-) -> Result<ReceiptView, CommandError> {
+) -> Result<ImportedVersionView, CommandError> {
     let engine = desk.engine().await?;
     let taken = engine.import_version(project_id.into(), Path::new(&path), &message);
     Ok(taken.await?.into())

@@ -73,8 +73,8 @@ pub use terminal::{ScreenBytes, ScreenSizeView, TerminalEndView};
 pub use update::{FoundUpdateView, UpdateView};
 pub use variable::{ConfigurationView, ImportedVariableView, ImportedView, VariableView};
 pub use version::{
-    CheckedView, PrunableView, RepairedView, RestoredVersionView, SavingNewsView,
-    VersionDifferenceView, VersionEntryView, VersionFileView, VersionView,
+    CheckedView, ImportedVersionView, PrunableView, RepairedView, RestoredVersionView,
+    SavingNewsView, VersionDifferenceView, VersionEntryView, VersionFileView, VersionView,
 };
 
 use plimsoll_engine::Receipt;

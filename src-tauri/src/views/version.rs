@@ -7,7 +7,8 @@ use plimsoll_domain::{
     version::{Version, VersionCause},
 };
 use plimsoll_engine::{
-    Checked, FileContent, Prunable, Repaired, RestoredVersion, SavingNews, VersionDifference,
+    Checked, FileContent, ImportedVersion, Prunable, Repaired, RestoredVersion, SavingNews,
+    VersionDifference,
 };
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -67,6 +68,33 @@ impl From<SavingNews> for SavingNewsView {
             SavingNews::Ended(Err(error)) => Self::Failed {
                 failure: error.into(),
             },
+        }
+    }
+}
+
+/// A version that was taken in from an archive, and what a person should know about it.
+#[derive(Debug, Clone, Serialize, Deserialize, Type)]
+pub struct ImportedVersionView {
+    /// The version.
+    pub receipt: ReceiptView,
+    /// What was left out, since it is never part of a version.
+    pub left_out: Vec<String>,
+    /// Names that are no UTF-8 and were read as code page 437.
+    pub read_as_437: Vec<String>,
+    /// What a computer with Windows could not keep, each with the reason.
+    pub refused_by_windows: Vec<String>,
+}
+
+impl From<ImportedVersion> for ImportedVersionView {
+    fn from(taken: ImportedVersion) -> Self {
+        Self {
+            receipt: ReceiptView {
+                id: taken.id.to_string(),
+                seq: taken.seq,
+            },
+            left_out: taken.remarks.left_out,
+            read_as_437: taken.remarks.read_as_437,
+            refused_by_windows: taken.remarks.refused_by_windows,
         }
     }
 }

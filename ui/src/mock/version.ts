@@ -1,6 +1,7 @@
 /** A shop's versions: a year of them, of which the last few say what happened. */
 import type {
 	CheckedView,
+	ImportedVersionView,
 	NodeView,
 	OpenFormView,
 	PrunableView,
@@ -185,8 +186,17 @@ answer('version_restore', () => ({
 	removed: 1,
 	left: ['src/prices.ts: it was changed since it was saved']
 }));
-for (const act of ['version_activate', 'version_name', 'version_pin', 'version_import'])
+for (const act of ['version_activate', 'version_name', 'version_pin'])
 	answer(act, () => ({ id: idOf(NEWEST), seq: 1 }));
+answer('version_import', (): ImportedVersionView => {
+	const isOdd = asked('import') === 'odd';
+	return {
+		receipt: { id: idOf(NEWEST), seq: 1 },
+		left_out: isOdd ? ['.git'] : [],
+		read_as_437: isOdd ? ['caf\u00e9.txt'] : [],
+		refused_by_windows: isOdd ? ['src/aux.ts: it is the name of a device'] : []
+	};
+});
 answer('project_set_settings', () => ({ id: shop, seq: 1 }));
 const prunable: PrunableView = {
 	versions: all.slice(50).filter(({ pinned, name }) => !pinned && !name),

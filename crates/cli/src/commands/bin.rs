@@ -5,7 +5,7 @@ use crate::{
     args::BinVerb,
     desk::Desk,
     failure::Answer,
-    output::{bytes, table},
+    output::{bytes, shown, table},
 };
 use plimsoll_engine::BinEntry;
 
@@ -15,8 +15,9 @@ pub async fn run(verb: BinVerb, desk: &Desk) -> Answer {
     match verb {
         BinVerb::Put { project, path } => {
             let entry = engine.delete_file(id(&project, desk).await?, &path).await?;
-            desk.output
-                .answer(&entry, |entry| format!("{} is in the bin.", entry.path));
+            desk.output.answer(&entry, |entry| {
+                format!("{} is in the bin.", shown(entry.path.as_str()))
+            });
         }
         BinVerb::List { project } => {
             let entries = engine.bin(id(&project, desk).await?).await?;
@@ -25,8 +26,9 @@ pub async fn run(verb: BinVerb, desk: &Desk) -> Answer {
         BinVerb::Restore { project, id: entry } => {
             let project = id(&project, desk).await?;
             let back = engine.restore_from_bin(project, &entry).await?;
-            desk.output
-                .answer(&back, |back| format!("It is back as {}.", back.path));
+            desk.output.answer(&back, |back| {
+                format!("It is back as {}.", shown(back.path.as_str()))
+            });
         }
         BinVerb::Empty { project, id: entry } => {
             let project = id(&project, desk).await?;
@@ -49,7 +51,7 @@ fn list(entries: &[BinEntry]) -> String {
                 entry.deleted_at.to_string(),
                 entry.files.to_string(),
                 bytes(entry.bytes),
-                entry.path.to_string(),
+                shown(entry.path.as_str()),
             ]
         })
         .collect();

@@ -1,16 +1,21 @@
 //! Projects, environments, services.
 
-use super::spec::{source, spec};
+use super::{
+    spec::{source, spec},
+    version::remarks,
+};
 use crate::{
     args::{EnvironmentVerb, ProjectVerb, ServiceVerb, SourceArguments},
     desk::Desk,
     failure::{Answer, Failed},
     input,
-    output::table,
+    output::{shown, table},
     path::{EnvironmentPath, ServicePath},
 };
 use plimsoll_domain::{ServerId, ServiceId, name::Name, service::ServiceSpec};
-use plimsoll_engine::{NewService, RemoveEnvironmentRequest, RemoveServiceRequest};
+use plimsoll_engine::{
+    ImportedProject, NewService, RemoveEnvironmentRequest, RemoveServiceRequest,
+};
 use serde_json::json;
 
 /// `plimsoll project …`
@@ -20,7 +25,9 @@ pub async fn run(verb: ProjectVerb, desk: &Desk) -> Answer {
             let parsed = Name::parse(&name)?;
             let receipt = match (folder, from) {
                 (Some(folder), Some(zip)) => {
-                    desk.engine.import_project(parsed, &zip, &folder).await?
+                    let made = desk.engine.import_project(parsed, &zip, &folder).await?;
+                    desk.output.answer(&made, |made| imported(&name, made));
+                    return Ok(());
                 }
                 (Some(folder), None) => desk.engine.create_project_in(parsed, &folder).await?,
                 (None, _) => desk.engine.create_project(parsed).await?,
@@ -237,6 +244,17 @@ pub async fn services(verb: ServiceVerb, desk: &Desk) -> Answer {
         }
     }
     Ok(())
+}
+
+fn imported(name: &str, made: &ImportedProject) -> String {
+    let mut text = format!("Created {name}.{}", remarks(&made.remarks));
+    for left in &made.left {
+        text += &format!(
+            "\nIn version 1, but not written to the folder: {}",
+            shown(left)
+        );
+    }
+    text
 }
 
 async fn named(desk: &Desk, path: &str) -> Answer<plimsoll_domain::project::Service> {

@@ -4,7 +4,7 @@ use crate::{
     args::{OfProject, VersionVerb},
     desk::Desk,
     failure::{Answer, Failed},
-    output::{bytes, table},
+    output::{bytes, shown, table},
 };
 use plimsoll_domain::{
     ProjectId,
@@ -12,7 +12,7 @@ use plimsoll_domain::{
     name::Name,
     version::{Retention, Version},
 };
-use plimsoll_engine::{Checked, VersionDifference as Difference};
+use plimsoll_engine::{ArchiveRemarks, Checked, VersionDifference as Difference};
 use serde_json::json;
 use std::{fmt::Write as _, sync::Arc};
 
@@ -34,9 +34,7 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
                     "Saved version {number}: {} files, {grew} more.",
                     version.files
                 );
-                for name in &saved.refused_by_windows {
-                    let _ = write!(text, "\nWindows could not keep {name}.");
-                }
+                text.push_str(&foreign(&saved.refused_by_windows));
                 text
             });
         }
@@ -102,7 +100,7 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
                     version.number, done.written, done.removed, done.before.number
                 );
                 for left in &done.left {
-                    let _ = write!(text, "\nLeft alone: {left}");
+                    let _ = write!(text, "\nLeft alone: {}", shown(left));
                 }
                 text
             });
@@ -124,14 +122,20 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
             from,
             message,
         } => {
-            let receipt = engine
+            let taken = engine
                 .import_version(id(&project, desk).await?, &from, &message)
                 .await?;
-            let version = engine.version(receipt.id).await?;
-            desk.output.answer(&version, |version| {
+            let version = engine.version(taken.id).await?;
+            let mut told = serde_json::to_value(&version).unwrap_or_default();
+            told["left_out"] = json!(taken.remarks.left_out);
+            told["read_as_437"] = json!(taken.remarks.read_as_437);
+            told["refused_by_windows"] = json!(taken.remarks.refused_by_windows);
+            desk.output.answer(&told, |_| {
                 format!(
-                    "Took {} files in as version {}.",
-                    version.files, version.number
+                    "Took {} files in as version {}.{}",
+                    version.files,
+                    version.number,
+                    remarks(&taken.remarks)
                 )
             });
         }
@@ -212,6 +216,31 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
     Ok(())
 }
 
+/// What a person should know about an archive, a line each.
+pub(super) fn remarks(remarks: &ArchiveRemarks) -> String {
+    let mut text = String::new();
+    for path in &remarks.left_out {
+        let _ = write!(
+            text,
+            "\nLeft out, as it is never part of a version: {}",
+            shown(path)
+        );
+    }
+    for name in &remarks.read_as_437 {
+        let _ = write!(
+            text,
+            "\nRead as code page 437, as it is no UTF-8: {}",
+            shown(name)
+        );
+    }
+    text + &foreign(&remarks.refused_by_windows)
+}
+
+fn foreign(refused_by_windows: &[String]) -> String {
+    let line = |name: &String| format!("\nWindows could not keep {}.", shown(name));
+    refused_by_windows.iter().map(line).collect()
+}
+
 pub(super) async fn id(of: &OfProject, desk: &Desk) -> Answer<ProjectId> {
     Ok(desk
         .engine
@@ -244,12 +273,7 @@ fn list(versions: &[Version]) -> String {
                 version.files.to_string(),
                 bytes(version.added_bytes),
                 [name.as_str(), pinned].join(" ").trim().to_owned(),
-                version
-                    .message
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
+                shown(version.message.lines().next().unwrap_or_default()),
             ]
         })
         .collect();
@@ -266,7 +290,7 @@ fn changed(changes: &[Difference]) -> String {
             (_, None) => '-',
             (Some(_), Some(_)) => '~',
         };
-        format!("{mark} {}", change.path)
+        format!("{mark} {}", shown(&change.path))
     };
     changes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -297,20 +321,21 @@ async fn lines(
         );
         if change.before.is_some() && change.after.is_some() && was != is {
             let not = if is { "" } else { "not " };
-            let _ = writeln!(out, "{}: may {not}be executed now", change.path);
+            let _ = writeln!(out, "{}: may {not}be executed now", shown(&change.path));
         }
         if let (Some(old), Some(new)) = (old, new) {
             // Beyond that it may be longer than needed, and it ends.
             let diff = similar::TextDiff::configure()
                 .timeout(std::time::Duration::from_secs(2))
                 .diff_lines(&old, &new);
-            let (a, b) = (format!("a/{}", change.path), format!("b/{}", change.path));
+            let name = shown(&change.path);
+            let (a, b) = (format!("a/{name}"), format!("b/{name}"));
             let _ = write!(out, "{}", diff.unified_diff().header(&a, &b));
         } else {
             let _ = writeln!(
                 out,
                 "{}: {} → {}",
-                change.path,
+                shown(&change.path),
                 described(change.before.as_ref()),
                 described(change.after.as_ref())
             );
@@ -342,7 +367,7 @@ fn described(node: Option<&Node>) -> String {
         Some(Node::File { size, hash, .. }) => {
             format!("{} ({})", bytes(*size), &hash.to_string()[..12])
         }
-        Some(Node::Link { target }) => format!("a link to {target}"),
+        Some(Node::Link { target }) => format!("a link to {}", shown(target)),
         Some(Node::Folder { .. }) => "an empty folder".to_owned(),
     }
 }
@@ -369,7 +394,7 @@ fn report(desk: &Desk, found: &Checked) -> Answer {
          again what the projects' folders still have.",
     );
     let hurt = found.hurt.iter().map(|hurt| {
-        let paths: Vec<&str> = hurt.paths.iter().map(|path| shown(path)).collect();
+        let paths: Vec<String> = hurt.paths.iter().map(|path| lost(path)).collect();
         let (project, number) = (&hurt.project, hurt.version.number);
         format!("{project}, version {number}: {}", paths.join(", "))
     });
@@ -381,9 +406,9 @@ fn report(desk: &Desk, found: &Checked) -> Answer {
 }
 
 /// A path that cannot be read, or the whole state.
-fn shown(path: &str) -> &str {
+fn lost(path: &str) -> String {
     match path {
-        "" => "all of it",
-        path => path,
+        "" => "all of it".to_owned(),
+        path => shown(path),
     }
 }

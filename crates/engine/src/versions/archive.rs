@@ -3,8 +3,37 @@
 use super::save::State;
 use crate::{Engine, Receipt, Result, error::EngineError};
 use plimsoll_domain::{ProjectId, VersionId, name::Name, version::VersionCause};
+use plimsoll_store::files::Remarks;
+use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
+
+/// A version that was taken in from an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImportedVersion {
+    /// Its id.
+    pub id: VersionId,
+    /// Sequence number in the change log.
+    pub seq: i64,
+    /// What a person should know about the archive.
+    #[serde(flatten)]
+    pub remarks: Remarks,
+}
+
+/// A project that was made out of an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImportedProject {
+    /// Its id.
+    pub id: ProjectId,
+    /// Sequence number in the change log.
+    pub seq: i64,
+    /// What a person should know about the archive.
+    #[serde(flatten)]
+    pub remarks: Remarks,
+    /// Files that are in the first version and could not be written to the folder, each with its
+    /// reason.
+    pub left: Vec<String>,
+}
 
 impl Engine {
     /// Writes a version as a zip archive.
@@ -29,7 +58,7 @@ impl Engine {
         project: ProjectId,
         from: &Path,
         message: &str,
-    ) -> Result<Receipt<VersionId>> {
+    ) -> Result<ImportedVersion> {
         let message = super::save::checked(message)?;
         let imported = self
             .file_store()
@@ -44,17 +73,27 @@ impl Engine {
             refused_by_windows: Vec::new(),
             guard: imported.guard,
         };
-        self.record_version(project, message, VersionCause::Imported, state)
-            .await
+        let recorded = self.record_version(project, message, VersionCause::Imported, state);
+        let Receipt { id, seq } = recorded.await?;
+        Ok(ImportedVersion {
+            id,
+            seq,
+            remarks: imported.remarks,
+        })
     }
 
-    /// Makes a project out of a zip archive, with its files in a folder that is empty or new.
+    /// Makes a project out of a zip archive, with its files in a folder that is empty or new. What the
+    /// disk cannot hold is told, and is in the first version all the same.
+    ///
+    /// # Errors
+    /// `invalid_folder` when something is in it; `invalid_archive`; `store_disk_full`. There is no
+    /// project then, and no folder that was not there before.
     pub async fn import_project(
         &self,
         name: Name,
         from: &Path,
         folder: &Path,
-    ) -> Result<Receipt<ProjectId>> {
+    ) -> Result<ImportedProject> {
         if folder
             .read_dir()
             .is_ok_and(|mut entries| entries.next().is_some())
@@ -65,28 +104,30 @@ impl Engine {
             )
             .next_step("Choose a new folder; nothing was changed."));
         }
-        let created = self.create_project_in(name, folder).await?;
-        let taken = async {
-            let message = from
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let version = self.import_version(created.id, from, &message).await?;
-            let version = self.version(version.id).await?;
-            let folder = self.need_folder(created.id).await?;
-            self.file_store()
-                .await?
-                .restore(&folder, None, version.root, None)
-                .await?;
-            Ok(created)
-        };
-        match taken.await {
-            Ok(receipt) => Ok(receipt),
+        let (created, made) = self.create_in(name, folder).await?;
+        match self.fill_project(created.id, from).await {
+            Ok((remarks, left)) => Ok(ImportedProject {
+                id: created.id,
+                seq: created.seq,
+                remarks,
+                left,
+            }),
             Err(error) => {
                 self.delete_project(created.id).await?;
+                made.give_back();
                 Err(error)
             }
         }
+    }
+
+    /// Makes an archive the first version of a project and writes it to the project's folder.
+    async fn fill_project(&self, id: ProjectId, from: &Path) -> Result<(Remarks, Vec<String>)> {
+        let message = from.file_name().unwrap_or_default().to_string_lossy();
+        let imported = self.import_version(id, from, &message).await?;
+        let version = self.version(imported.id).await?;
+        let folder = self.need_folder(id).await?;
+        let files = self.file_store().await?;
+        let restored = files.restore(&folder, None, version.root, None).await?;
+        Ok((imported.remarks, restored.left))
     }
 }

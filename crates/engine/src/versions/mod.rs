@@ -4,12 +4,14 @@ mod archive;
 mod keep;
 mod left_out;
 mod look;
+mod made;
 mod restore;
 mod save;
 mod saving;
 mod settings;
 mod unpack;
 
+pub use archive::{ImportedProject, ImportedVersion};
 pub use keep::{Checked, HurtVersion, Prunable, Repaired};
 pub use look::FileContent;
 pub use restore::RestoredVersion;
@@ -22,6 +24,7 @@ pub(crate) use save::save_before;
 pub(crate) use unpack::{Unpacked, throw_away, unpack, unpacked};
 
 use crate::{Engine, Receipt, Result, error::EngineError, world::World};
+use made::MadeFolders;
 use plimsoll_domain::{ProjectId, VersionId, name::Name, project::Project, version::Version};
 use plimsoll_store::files::Files;
 use serde_json::json;
@@ -93,9 +96,29 @@ impl Engine {
 
     /// Creates a project whose files lie in a folder, new or adopted.
     pub async fn create_project_in(&self, name: Name, folder: &Path) -> Result<Receipt<ProjectId>> {
-        std::fs::create_dir_all(folder).map_err(|error| {
+        let (created, _) = self.create_in(name, folder).await?;
+        Ok(created)
+    }
+
+    /// The same; answers the folders that were not there before, too.
+    async fn create_in(
+        &self,
+        name: Name,
+        folder: &Path,
+    ) -> Result<(Receipt<ProjectId>, MadeFolders)> {
+        let made = MadeFolders::make(folder).map_err(|error| {
             invalid_folder(folder, &error.to_string()).next_step("Choose another folder.")
         })?;
+        match self.create_working_in(name, folder).await {
+            Ok(created) => Ok((created, made)),
+            Err(error) => {
+                made.give_back();
+                Err(error)
+            }
+        }
+    }
+
+    async fn create_working_in(&self, name: Name, folder: &Path) -> Result<Receipt<ProjectId>> {
         let folder = folder_that_is_there(folder)?;
         let created = self.create_project(name).await?;
         match self.set_project_folder(created.id, &folder).await {

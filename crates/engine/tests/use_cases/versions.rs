@@ -321,17 +321,26 @@ async fn settings_are_checked_kept_and_taken_along() {
 }
 
 #[tokio::test]
-async fn an_archive_that_is_refused_leaves_no_project_and_no_claim_on_its_folder() {
+async fn an_archive_that_is_refused_leaves_no_project_and_no_folder() {
     let world = World::new().await;
     let zip = world.folder.path().join("bad.zip");
     fs::write(&zip, "no archive").unwrap();
-    let folder = world.folder.path().join("shop");
+    let folder = world.folder.path().join("new/shop");
     let engine = &world.engine;
     let refused = engine.import_project(name("shop"), &zip, &folder).await;
     assert_eq!(refused.unwrap_err().code(), "invalid_archive");
     assert!(engine.projects().await.unwrap().is_empty());
-    engine
-        .create_project_in(name("again"), &folder)
-        .await
-        .unwrap();
+    assert!(!world.folder.path().join("new").exists());
+    // One that was there before stays, and nobody has a claim on it.
+    fs::create_dir_all(&folder).unwrap();
+    let refused = engine.import_project(name("shop"), &zip, &folder).await;
+    refused.unwrap_err();
+    assert!(folder.is_dir());
+    let again = engine.create_project_in(name("again"), &folder).await;
+    again.unwrap();
+    // A name that is taken makes no folder either.
+    let other = world.folder.path().join("other");
+    let refused = engine.create_project_in(name("again"), &other).await;
+    refused.unwrap_err();
+    assert!(!other.exists());
 }

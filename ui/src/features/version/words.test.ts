@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { NodeView, VersionView } from '$ipc';
-import { described, said, summed } from './words';
+import { described, remarks, said, summed } from './words';
 
 const file: NodeView = { kind: 'file', bytes: 1_500, hash: 'ab'.repeat(32), executable: false };
 const version: VersionView = {
@@ -40,4 +40,18 @@ it('differences are counted by their kind', () => {
 	];
 	expect(summed(differences)).toBe('1 added, 2 changed, 1 removed');
 	expect(summed([])).toBe('Nothing differs');
+});
+
+it('only what there is about an archive is told', () => {
+	const taken = {
+		receipt: { id: 'v', seq: 4 },
+		left_out: ['.git'],
+		read_as_437: [],
+		refused_by_windows: ['aux.c: it is the name of a device']
+	};
+	expect(remarks(taken).map(({ names }) => names)).toEqual([
+		['.git'],
+		['aux.c: it is the name of a device']
+	]);
+	expect(remarks({ ...taken, left_out: [], refused_by_windows: [] })).toEqual([]);
 });

@@ -1,4 +1,10 @@
-import type { NodeView, VersionCauseView, VersionDifferenceView, VersionView } from '$ipc';
+import type {
+	ImportedVersionView,
+	NodeView,
+	VersionCauseView,
+	VersionDifferenceView,
+	VersionView
+} from '$ipc';
 import { bytes, count } from '$parts/format';
 
 /** Why a version was saved, for those without a message. */
@@ -48,4 +54,22 @@ export function summed(differences: VersionDifferenceView[]): string {
 		.filter((kind) => sum[kind] > 0)
 		.map((kind) => `${sum[kind]} ${kind}`);
 	return parts.join(', ') || 'Nothing differs';
+}
+
+/** What a person should know about an archive that was taken in: a sentence, and whom it is about. */
+export function remarks(taken: ImportedVersionView): { text: string; names: string[] }[] {
+	return [
+		{
+			text: 'Left out with everything in it, as it is never part of a version:',
+			names: taken.left_out
+		},
+		{
+			text: 'These names are no UTF-8 and were read as code page 437. Look whether they are right; if not, make the archive again with UTF-8 names.',
+			names: taken.read_as_437
+		},
+		{
+			text: 'A computer with Windows could not keep these names. Rename them if the project shall work there.',
+			names: taken.refused_by_windows
+		}
+	].filter(({ names }) => names.length > 0);
 }

@@ -183,7 +183,7 @@ export const commands = {
 	/**  Writes a version as a zip archive. */
 	versionExport: (versionId: VersionId, path: string) => typedError<null, CommandError>(__TAURI_INVOKE("version_export", { versionId, path })),
 	/**  Takes a zip archive in as a version. */
-	versionImport: (projectId: ProjectId, path: string, message: string) => typedError<ReceiptView, CommandError>(__TAURI_INVOKE("version_import", { projectId, path, message })),
+	versionImport: (projectId: ProjectId, path: string, message: string) => typedError<ImportedVersionView, CommandError>(__TAURI_INVOKE("version_import", { projectId, path, message })),
 	/**  Proves that every version of every project can be read; with `read_data` by reading every byte. */
 	versionCheck: (readData: boolean) => typedError<CheckedView, CommandError>(__TAURI_INVOKE("version_check", { readData })),
 	/**  Keeps again what the projects' folders still have of what is damaged. */
@@ -1340,6 +1340,18 @@ export type ImportedVariableView = {
 	sealed_already: boolean,
 	/**  What becomes of the one that is there. */
 	change: ImportChangeView,
+};
+
+/**  A version that was taken in from an archive, and what a person should know about it. */
+export type ImportedVersionView = {
+	/**  The version. */
+	receipt: ReceiptView,
+	/**  What was left out, since it is never part of a version. */
+	left_out: string[],
+	/**  Names that are no UTF-8 and were read as code page 437. */
+	read_as_437: string[],
+	/**  What a computer with Windows could not keep, each with the reason. */
+	refused_by_windows: string[],
 };
 
 /**  What an import brought. */
