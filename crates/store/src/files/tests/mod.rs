@@ -4,6 +4,7 @@ mod archive;
 mod bad_days;
 pub(super) mod fuse;
 mod hard_days;
+mod huge;
 mod odd_archives;
 mod property;
 mod raw_zip;
