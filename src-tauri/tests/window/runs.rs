@@ -232,6 +232,47 @@ async fn a_service_is_started_looked_at_typed_into_changed_and_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn closing_the_window_asks_what_becomes_of_what_runs_until_it_knows() {
+    with_place(async |place| {
+        let window = place.at_runs().await;
+        choose(&window, "web").await;
+        window.press("Run here").await;
+        window.find_within(Role::Button, "Start again", LATER).await;
+        let question = "Services are running on this machine";
+        place.desk.click_the_cross();
+        window.sees(question).await;
+        window.press("Stay").await;
+        window.loses(question).await;
+        assert_eq!(place.containers(), ["web"]);
+
+        place.desk.click_the_cross();
+        window.sees(question).await;
+        window
+            .click(Role::Checkbox, "Do the same from now on")
+            .await;
+        window.press("Stop and quit").await;
+        ends(window).await;
+        place.is_clean().await;
+
+        let window = place.at_runs().await;
+        choose(&window, "web").await;
+        window.press("Run here").await;
+        window.find_within(Role::Button, "Start again", LATER).await;
+        place.desk.click_the_cross();
+        ends(window).await;
+        place.is_clean().await;
+    })
+    .await;
+}
+
+/// Waits until the window's process has ended by itself.
+async fn ends(window: Window) {
+    let pid = window.pid;
+    eventually("the window has ended", LATER, || !process::runs(pid)).await;
+    window.crash();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_terminal_runs_is_not_the_windows_and_what_the_window_runs_is_not_the_terminals() {
     with_place(async |place| {
         let settings = ["project", "settings", "shop", "--run-postgres"];
@@ -271,12 +312,10 @@ async fn what_a_terminal_runs_is_not_the_windows_and_what_the_window_runs_is_not
         window
             .command("settings_save", json!({"values": values}))
             .await;
-        let pid = window.pid;
-        signal(pid, "TERM");
-        eventually("the window has ended", LATER, || !process::runs(pid)).await;
+        signal(window.pid, "TERM");
+        ends(window).await;
         assert_eq!(place.containers(), ["postgres.internal", "web"]);
         assert!(place.docker.get(&url).is_some());
-        window.crash();
 
         // The last one takes the database and the network along.
         signal(child.id(), "INT");

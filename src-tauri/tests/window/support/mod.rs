@@ -113,6 +113,15 @@ impl Desk {
         command
     }
 
+    /// Closes the window as people do, by the cross in its corner.
+    pub fn click_the_cross(&self) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/window/support/close.py");
+        let mut command = Command::new("python3");
+        command.args([script, "Plimsoll"]).envs(self.variables());
+        let asked = command.output().unwrap();
+        assert!(asked.status.success(), "{asked:?}");
+    }
+
     fn variables(&self) -> Vec<(String, OsString)> {
         let mut variables = self.session.variables();
         variables.push(("PLIMSOLL_PRACTICE".into(), self.practice.folder().into()));
