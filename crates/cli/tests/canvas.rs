@@ -92,9 +92,8 @@ fn a_published_canvas_is_deployed_and_served_as_it_was_previewed() {
 
     // What is saved is served after the next deployment, by the same service.
     fs::write(&page, "<!doctype html><h1>Second</h1>").unwrap();
-    let again = desk.ok(&[&["canvas", "publish"][..], &of_project].concat());
-    assert_eq!(again["service"], "site", "{again}");
-    desk.ok(&["deploy", service, "--yes"]);
+    let deployed = ["--environment", "production", "--yes"];
+    desk.ok(&[&["canvas", "publish"][..], &of_project, &deployed].concat());
     assert!(desk.page(&host).contains("<h1>Second</h1>"));
     desk.destroy(&server);
 }

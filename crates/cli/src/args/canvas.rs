@@ -1,6 +1,6 @@
 //! `plimsoll canvas …`
 
-use super::OfProject;
+use super::{Approval, OfProject};
 use clap::{Args, Subcommand};
 
 /// What can be done with the pages of a project that are previewed as they are written.
@@ -33,10 +33,15 @@ pub enum CanvasVerb {
         #[arg(value_name = "HOST")]
         hosts: Vec<String>,
     },
-    /// Makes a static service of a canvas, to be deployed as every service is.
+    /// Makes a static service of a canvas, and deploys it where an environment is named.
     Publish {
         #[command(flatten)]
         which: OfCanvas,
+        /// Deploy it to this environment of the project.
+        #[arg(long, value_name = "NAME")]
+        environment: Option<String>,
+        #[command(flatten)]
+        approval: Approval,
     },
 }
 

@@ -1,7 +1,7 @@
 //! `plimsoll canvas …`
 
 use crate::{
-    args::{CanvasVerb, OfCanvas, OfProject},
+    args::{CanvasVerb, DeployArguments, OfCanvas, OfProject},
     desk::Desk,
     failure::Answer,
     output::table,
@@ -54,7 +54,11 @@ pub async fn run(verb: CanvasVerb, desk: &Desk) -> Answer {
                 }
             });
         }
-        CanvasVerb::Publish { which } => {
+        CanvasVerb::Publish {
+            which,
+            environment,
+            approval,
+        } => {
             let (project, canvas) = called(&which, desk).await?;
             let receipt = engine.publish_canvas(project.id, &canvas).await?;
             let service = engine.services(project.id).await?;
@@ -62,6 +66,17 @@ pub async fn run(verb: CanvasVerb, desk: &Desk) -> Answer {
             let name = name
                 .map(|service| service.name.to_string())
                 .unwrap_or_default();
+            if let Some(environment) = environment {
+                let arguments = DeployArguments {
+                    path: format!("{}/{environment}/{name}", project.name),
+                    branch: None,
+                    commit: None,
+                    at_version: None,
+                    configuration: None,
+                    approval,
+                };
+                return super::work::deploy(arguments, desk).await;
+            }
             desk.output
                 .answer(&json!({"service": name, "receipt": receipt}), |_| {
                     format!(
