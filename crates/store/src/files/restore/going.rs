@@ -21,6 +21,7 @@ impl Restore {
             let _ = fs::remove_dir(path);
             return Ok(false);
         }
+        self.can_come_back(found, difference)?;
         fs::remove_file(&path).map_err(Left::of("remove", &path))?;
         let mut above = path.parent();
         while let Some(folder) = above.filter(|folder| *folder != self.workspace) {

@@ -51,6 +51,21 @@ impl Restore {
         Ok(place)
     }
 
+    /// Whether the store can give back what is about to go: what a damaged pack held may have its only
+    /// whole copy here.
+    pub(super) fn can_come_back(&self, there: &There, difference: &Difference) -> Result<(), Left> {
+        let is_file = matches!(there.node, Node::File { .. });
+        match &difference.before {
+            Some(node) if is_file => self.reading.content(node, io::sink()).map_err(|error| {
+                Left::Alone(format!(
+                    "this is its only whole copy, since what was saved of it is damaged ({error}); \
+                     `plimsoll versions check --repair` keeps it again"
+                ))
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// What lies at a place now. Reads a file only where its size allows that it is the one that we
     /// look for.
     pub(super) fn observe(

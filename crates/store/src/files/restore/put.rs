@@ -149,6 +149,9 @@ impl Restore {
                 "a folder with files that no version knows stands there".to_owned(),
             ));
         }
+        if let Some(there) = &there {
+            self.can_come_back(there, difference)?;
+        }
         let folder = path.parent().unwrap_or(&self.workspace);
         fs::create_dir_all(folder).map_err(Left::of("create", folder))?;
         let there = there.map(|there| there.metadata);

@@ -244,3 +244,40 @@ async fn what_a_cut_off_save_left_goes_when_nobody_is_at_work() {
     assert!(!left.exists());
     assert_eq!(desk.saved(root).await, model);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_leaves_the_only_whole_copy_of_what_is_damaged_alone() {
+    let (desk, first, _) = saved().await;
+    let packs = desk.packs();
+    desk.write("a", b"the only copy");
+    desk.write("f", b"new, and nowhere else");
+    let second = desk.save().await.root;
+    let model = desk.on_disk();
+    let damaged = desk.packs().into_iter().find(|pack| !packs.contains(pack));
+    for needle in [&b"the only copy"[..], b"new, and"] {
+        let bytes = fs::read(damaged.as_ref().unwrap()).unwrap();
+        let mut windows = bytes.windows(needle.len());
+        flip(
+            damaged.as_ref().unwrap(),
+            windows.position(|window| window == needle).unwrap(),
+        );
+    }
+    let restore = async || {
+        let present = desk.save().await.root;
+        let place = desk.workspace.path();
+        let restored = desk.files.restore(place, Some(present), first, None);
+        restored.await.unwrap()
+    };
+    let left = restore().await.left;
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(
+        left.iter().all(|why| why.contains("only whole copy")),
+        "{left:?}"
+    );
+    assert_eq!(desk.on_disk(), model);
+    // Kept again, it may go.
+    desk.files.mend(&[first, second], 0).await.unwrap();
+    assert_eq!(restore().await.left, Vec::<String>::new());
+    assert_eq!(desk.saved(second).await, model);
+    assert!(!desk.on_disk().contains_key("f"));
+}
