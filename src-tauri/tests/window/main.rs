@@ -20,3 +20,4 @@ mod opening;
 mod runs;
 mod support;
 mod updates;
+mod writing;

@@ -5,12 +5,13 @@ import {
 	refusedFrom,
 	type CanvasFileView,
 	type CanvasView,
-	type CommandError
+	type CommandError,
+	type DraftView
 } from '$ipc';
 import { Asked } from '$models/asked.svelte';
 import { Preview } from './preview.svelte';
 import { isText } from './text';
-import { Writing, type ReadText } from './writing.svelte';
+import { Writing, type Page, type ReadText } from './writing.svelte';
 
 /** How a file ends its lines, so that saving changes nothing but what was typed. */
 type Form = Omit<Parameters<typeof api.fileWrite>[2], 'text'>;
@@ -20,8 +21,12 @@ type Read = Awaited<ReturnType<typeof api.fileRead>>;
 export class OpenCanvas {
 	readonly list: Asked<CanvasView[]>;
 	readonly preview = new Preview();
-	readonly writing: Writing;
+	readonly writing = new Writing();
+	/** What was typed and not saved, by the path within the project. */
+	drafts = $state.raw<Readonly<Record<string, DraftView>>>({});
 	files = $state.raw<CanvasFileView[]>([]);
+	/** The canvas of which a preview would show what was typed and not saved. */
+	prepared = $state('');
 	/** How often the preview was wanted anew. */
 	loads = $state(0);
 	/** Why something that was done here was refused. */
@@ -30,8 +35,7 @@ export class OpenCanvas {
 	/** Files that can be written. */
 	readonly texts: CanvasFileView[];
 	readonly #projectId: string;
-	// Only looked at when something is saved.
-	readonly #forms = new Map<string, Form>(); // eslint-disable-line svelte/prefer-svelte-reactivity
+	#begun = '';
 
 	constructor(projectId: string, chosen: () => string) {
 		this.#projectId = projectId;
@@ -40,19 +44,6 @@ export class OpenCanvas {
 			this.list.value?.find(({ name }) => name === chosen()) ?? this.list.value?.[0] ?? null
 		);
 		this.texts = $derived(this.files.filter(({ path }) => isText(path)));
-		this.writing = new Writing({
-			read: (path) => this.#read(path),
-			write: async (path, text, hash) => {
-				const form = this.#forms.get(path) ?? { ending: 'lf', has_mark: false };
-				const done = await api.fileWrite(projectId, this.whole(path), { text, ...form }, hash);
-				if (done.outcome === 'done') return { hash: done.hash };
-				return { conflict: done.on_disk && this.#text(path, done.on_disk) };
-			},
-			draft: async (path, text) => {
-				await api.canvasDraft(projectId, this.name, path, text);
-			},
-			drafted: (path) => api.canvasDrafted(projectId, this.name, path)
-		});
 	}
 
 	/** The open canvas's name; that of the main one until it is known. */
@@ -65,14 +56,41 @@ export class OpenCanvas {
 		return `${this.canvas?.folder ?? '.canvas'}/${path}`;
 	}
 
-	/** Begins with a canvas's files: its page first, or after a failure what was open. */
+	/**
+	 * Begins with a canvas's files: its page first, or after a failure what was open. What was typed
+	 * and not saved before is shown.
+	 */
 	async begin(): Promise<void> {
-		await this.listFiles();
+		const { name } = this;
+		const before = name === this.#begun ? this.writing.path : '';
+		await this.#try(async () => {
+			await this.writing.leave();
+			const drafts = await api.fileDrafts(this.#projectId);
+			this.drafts = Object.fromEntries(drafts.map((draft) => [draft.path, draft]));
+			await this.#preview(true);
+		});
+		this.prepared = name;
 		if (this.failure) return;
-		const wanted = [this.writing.path, 'index.html'];
-		const known = wanted.map((wish) => this.texts.find(({ path }) => path === wish));
-		const first = known.find(Boolean) ?? this.texts[0];
-		if (first) await this.write(first.path);
+		await this.#try(async () => {
+			this.files = await api.canvasFiles(this.#projectId, name);
+			const known = [before, 'index.html'].map((wish) =>
+				this.texts.find(({ path }) => path === wish)
+			);
+			const first = known.find(Boolean) ?? this.texts[0];
+			if (first) await this.writing.open(this.#page(first.path));
+			this.#begun = name;
+		});
+	}
+
+	/** Whether something was typed into a file of the open canvas and not saved. */
+	isUnsaved(path: string): boolean {
+		return path === this.writing.path ? this.writing.dirty : this.whole(path) in this.drafts;
+	}
+
+	/** The page is left: what was typed is kept, and previews elsewhere show what is on disk. */
+	async leave(): Promise<void> {
+		await this.writing.leave().catch(() => undefined);
+		await this.#preview(false).catch(() => undefined);
 	}
 
 	/** Loads the preview anew. */
@@ -82,7 +100,7 @@ export class OpenCanvas {
 
 	/** Opens a file to be written. */
 	async write(path: string): Promise<void> {
-		await this.#try(() => this.writing.open(path));
+		await this.#try(() => this.writing.open(this.#page(path)));
 	}
 
 	/** Saves what is being written. */
@@ -133,26 +151,59 @@ export class OpenCanvas {
 		};
 	}
 
-	async #read(path: string): Promise<ReadText> {
-		const read = await api.fileRead(this.#projectId, this.whole(path));
-		const text = this.#text(path, read);
-		if (!text)
-			throw new Refused({
-				code: 'not_a_text',
-				message: `${path} cannot be written here.`,
-				evidence: ['it is no text, or more than can be shown'],
-				next_step: 'Change it with a program for such files: the preview follows.',
-				retryable: false,
-				field: ''
-			});
-		return text;
+	/** Shows what was typed into files of the open canvas, or what is on disk instead. */
+	async #preview(typed: boolean): Promise<void> {
+		const { name } = this;
+		const drafts = Object.values(this.drafts).filter(({ path }) => path.startsWith(this.whole('')));
+		await Promise.all(
+			drafts.map(({ path, text }) =>
+				api.canvasDraft(
+					this.#projectId,
+					name,
+					path.slice(this.whole('').length),
+					typed ? text : null
+				)
+			)
+		);
 	}
 
-	#text(path: string, read: Read): ReadText | null {
-		if (read.content.kind !== 'text') return null;
-		const { text, ending, has_mark } = read.content;
-		this.#forms.set(path, { ending, has_mark });
-		return { text, hash: read.hash ?? '' };
+	/** A file of the canvas that is open now. */
+	#page(path: string): Page {
+		const [canvas, whole, id] = [this.name, this.whole(path), this.#projectId];
+		let form: Form = { ending: 'lf', has_mark: false };
+		const asText = (read: Read): ReadText | null => {
+			if (read.content.kind !== 'text') return null;
+			const { text, ending, has_mark } = read.content;
+			form = { ending, has_mark };
+			return { text, hash: read.hash ?? '' };
+		};
+		return {
+			path,
+			read: async () => asText(await api.fileRead(id, whole)) ?? refuse(path),
+			write: async (text, hash) => {
+				const done = await api.fileWrite(id, whole, { text, ...form }, hash);
+				if (done.outcome === 'done') return { hash: done.hash };
+				return { conflict: done.on_disk && asText(done.on_disk) };
+			},
+			show: async (text) => {
+				await api.canvasDraft(id, canvas, path, text);
+			},
+			keep: async (typed) => {
+				const { [whole]: known, ...others } = this.drafts;
+				if (typed) {
+					const draft = { path: whole, text: typed.text, seen: typed.hash || null, ...form };
+					this.drafts = { ...others, [whole]: draft };
+					await api.fileKeepDraft(id, draft);
+				} else if (known) {
+					this.drafts = others;
+					await api.fileForgetDraft(id, whole);
+				}
+			},
+			kept: () => {
+				const draft = this.drafts[whole];
+				return draft ? { text: draft.text, hash: draft.seen ?? '' } : null;
+			}
+		};
 	}
 
 	async #try(work: () => Promise<unknown>): Promise<void> {
@@ -163,4 +214,15 @@ export class OpenCanvas {
 			this.failure = refusedFrom(error);
 		}
 	}
+}
+
+function refuse(path: string): never {
+	throw new Refused({
+		code: 'not_a_text',
+		message: `${path} cannot be written here.`,
+		evidence: ['it is no text, or more than can be shown'],
+		next_step: 'Change it with a program for such files: the preview follows.',
+		retryable: false,
+		field: ''
+	});
 }

@@ -36,6 +36,8 @@ export class Preview {
 	painted = $state(0);
 	#frame: HTMLIFrameElement | null = null;
 	#memory: string | null = null;
+	/** What has changed while the page was on its way; null when nothing has. */
+	#missed: string[] | null = null;
 	#unheard = 0;
 	#waits: ReturnType<typeof setTimeout> | undefined;
 	readonly #now: () => string;
@@ -77,9 +79,13 @@ export class Preview {
 		};
 	}
 
-	/** Tells the page that files have changed; none when everything may have. */
+	/**
+	 * Tells the page that files have changed; none when everything may have. One that is still on its way
+	 * is told when it is there, as it may have been read before.
+	 */
 	changed(paths: string[]): void {
-		this.#tell({ kind: 'changed', paths });
+		if (this.page) this.#tell({ kind: 'changed', paths });
+		else this.#missed = this.#missed && paths.length ? [...this.#missed, ...paths] : paths;
 	}
 
 	/** Forgets what was said and what failed. */
@@ -113,6 +119,8 @@ export class Preview {
 				this.#came();
 				if (this.#memory !== null) this.#tell({ kind: 'remember', memory: this.#memory });
 				this.#memory = null;
+				if (this.#missed) this.#tell({ kind: 'changed', paths: this.#missed });
+				this.#missed = null;
 				break;
 			case 'heard':
 				break;

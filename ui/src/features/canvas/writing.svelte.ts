@@ -7,21 +7,29 @@ export interface ReadText {
 /** What became of a save: where it stands now, or what stands in its way (null: it was removed). */
 export type Saved = { hash: string } | { conflict: ReadText | null };
 
-/** Where the files of a canvas are kept. */
-export interface Desk {
-	read(path: string): Promise<ReadText>;
+/** A file of a canvas, and of that canvas only, whichever is looked at later. */
+export interface Page {
+	readonly path: string;
+	read(): Promise<ReadText>;
 	/** Writes over what was read; without a hash, as a new file. */
-	write(path: string, text: string, hash: string | null): Promise<Saved>;
+	write(text: string, hash: string | null): Promise<Saved>;
 	/** Shows a text in the preview before it is saved; null shows again what is on disk. */
-	draft(path: string, text: string | null): Promise<void>;
-	/** What the preview shows of a file before it is saved: it was typed and the page was lost. */
-	drafted(path: string): Promise<string | null>;
+	show(text: string | null): Promise<void>;
+	/**
+	 * Keeps what was typed, with the hash of what it was typed into, until it is saved, also over the
+	 * end of the program; null forgets it.
+	 */
+	keep(typed: ReadText | null): Promise<void>;
+	/** What is kept so; null when everything is saved. */
+	kept(): ReadText | null;
 }
 
-/** How long a pause in typing is before the preview follows. */
-const PAUSE_MS = 150;
+/** How long a pause in typing is before the preview follows, ms. */
+const SHOW_MS = 150;
+/** The same before what was typed is kept. */
+const KEEP_MS = 600;
 
-/** The file of a canvas that is being written. */
+/** The file of a canvas that is being written. What is typed and not saved is kept when another is. */
 export class Writing {
 	path = $state('');
 	text = $state('');
@@ -30,63 +38,74 @@ export class Writing {
 	/** What somebody else wrote over what was read; undefined when nobody did. */
 	conflict = $state.raw<ReadText | null | undefined>(undefined);
 	readonly dirty: boolean = $derived(this.saved !== null && this.text !== this.saved.text);
-	readonly #desk: Desk;
-	#pause: ReturnType<typeof setTimeout> | undefined;
+	#page: Page | null = null;
+	#shows: ReturnType<typeof setTimeout> | undefined;
+	#keeps: ReturnType<typeof setTimeout> | undefined;
 	#turn = 0;
 
-	constructor(desk: Desk) {
-		this.#desk = desk;
-	}
-
-	/** Opens a file; what was typed in another and not saved stays in the preview no longer. */
-	async open(path: string): Promise<void> {
+	/** Opens a file, with what was typed into it before and not saved. */
+	async open(page: Page): Promise<void> {
 		const turn = ++this.#turn;
-		await this.#undraft();
-		const [read, typed] = await Promise.all([this.#desk.read(path), this.#desk.drafted(path)]);
+		await this.leave();
+		const read = await page.read();
 		if (turn !== this.#turn) return;
-		this.path = path;
+		const kept = page.kept();
+		this.#page = page;
+		this.path = page.path;
 		this.#take(read);
-		this.text = typed ?? read.text;
+		if (!kept || kept.text === read.text) return;
+		this.text = kept.text;
+		if (kept.hash !== read.hash) this.conflict = read;
+		await this.#show();
 	}
 
 	/** Takes what was typed; the preview follows at the next pause. */
 	type(text: string): void {
 		this.text = text;
-		clearTimeout(this.#pause);
-		this.#pause = setTimeout(() => void this.#show(), PAUSE_MS);
+		clearTimeout(this.#shows);
+		clearTimeout(this.#keeps);
+		// It is on the screen still; the next pause tries again.
+		this.#shows = setTimeout(() => void this.#show().catch(() => undefined), SHOW_MS);
+		this.#keeps = setTimeout(() => void this.#keep().catch(() => undefined), KEEP_MS);
 	}
 
 	/** Saves. What somebody else wrote meanwhile is kept and shown instead. */
 	async save(): Promise<boolean> {
-		if (!this.saved || (!this.dirty && this.conflict === undefined)) return true;
-		const { path, text } = this;
-		const done = await this.#desk.write(path, text, this.saved.hash || null);
-		if (path !== this.path) return false;
+		const page = this.#page;
+		if (!page || !this.saved || (!this.dirty && this.conflict === undefined)) return true;
+		const { text } = this;
+		const done = await page.write(text, this.saved.hash || null);
+		if (page !== this.#page) return false;
 		if ('conflict' in done) {
 			this.conflict = done.conflict;
 			return false;
 		}
 		this.saved = { text, hash: done.hash };
 		this.conflict = undefined;
-		if (this.text === text) await this.#undraft();
+		await this.#settled();
 		return true;
 	}
 
-	/** The file has changed on disk: it is read anew, unless something typed would be lost by that. */
+	/**
+	 * The file has changed on disk: it is read anew, unless something typed would be lost by that; then
+	 * both are there to be chosen from.
+	 */
 	async changed(): Promise<void> {
-		if (!this.saved || this.dirty) return;
-		const { path } = this;
-		const read = await this.#desk.read(path);
-		if (path === this.path && !this.dirty && read.hash !== this.saved.hash) this.#take(read);
+		const page = this.#page;
+		if (!page || !this.saved) return;
+		const read = await page.read();
+		if (page !== this.#page || read.hash === this.saved.hash) return;
+		if (this.dirty && read.text !== this.text) this.conflict = read;
+		else this.#take(read);
 	}
 
-	/** Settles a conflict: by what is on disk, or by writing over it at the next save. */
+	/** Settles a conflict: by what is on disk, or by writing over it. */
 	async settle(by: 'theirs' | 'mine'): Promise<boolean> {
 		const theirs = this.conflict;
 		if (theirs === undefined) return true;
 		if (by === 'theirs') {
 			this.#take(theirs ?? { text: '', hash: '' });
-			await this.#undraft();
+			await this.#settled();
 			return true;
 		}
 		// No hash: the file is made anew, as somebody removed it.
@@ -94,9 +113,10 @@ export class Writing {
 		return this.save();
 	}
 
-	/** Takes back what the preview shows unsaved. */
-	close(): void {
-		void this.#undraft().catch(() => undefined);
+	/** Keeps what was typed now: another file is opened, or the page is left. */
+	async leave(): Promise<void> {
+		if (!this.#page || !this.dirty) return;
+		await Promise.all([this.#show(), this.#keep()]);
 	}
 
 	#take(read: ReadText): void {
@@ -105,13 +125,19 @@ export class Writing {
 		this.conflict = undefined;
 	}
 
-	async #show(): Promise<void> {
-		const { path, text, dirty } = this;
-		if (path) await this.#desk.draft(path, dirty ? text : null).catch(() => undefined);
+	/** What is on disk is known: nothing is kept beside it but what was typed since. */
+	async #settled(): Promise<void> {
+		await Promise.all([this.#show(), this.#keep()]);
 	}
 
-	async #undraft(): Promise<void> {
-		clearTimeout(this.#pause);
-		if (this.path) await this.#desk.draft(this.path, null);
+	async #show(): Promise<void> {
+		clearTimeout(this.#shows);
+		await this.#page?.show(this.dirty ? this.text : null);
+	}
+
+	async #keep(): Promise<void> {
+		clearTimeout(this.#keeps);
+		const { text, saved } = this;
+		await this.#page?.keep(this.dirty && saved ? { text, hash: saved.hash } : null);
 	}
 }

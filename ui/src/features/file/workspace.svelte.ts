@@ -30,7 +30,11 @@ export class Workspace {
 
 	/** Loads what is seen; at first also what was typed and not saved before. */
 	async begin(): Promise<void> {
-		if (this.#begun) return this.look();
+		if (this.#begun) {
+			// Something may have been typed into the same files elsewhere, as in a canvas.
+			this.#drafts = null;
+			return this.look();
+		}
 		this.#begun = true;
 		await Promise.all([this.tree.load(''), this.#bringDrafts()]);
 	}
@@ -49,7 +53,13 @@ export class Workspace {
 	}
 
 	async #bringDrafts(): Promise<void> {
-		Object.keys(await this.#known()).forEach((path) => this.open(path));
+		const paths = Object.keys(await this.#known());
+		await Promise.all(
+			paths.map((path) => {
+				const tab = this.tab(path);
+				return tab ? this.#begin(tab) : this.open(path);
+			})
+		);
 	}
 
 	async #begin(tab: Tab): Promise<void> {
