@@ -3,6 +3,7 @@
 mod bench;
 mod bundle;
 mod demo;
+mod fuzz;
 mod practice;
 mod run;
 mod setup;
@@ -30,6 +31,7 @@ cargo xtask bench window  what the window takes beside a bare one of the same to
   --release               with programs that are built as they are shipped
 cargo xtask bench canvas  a save until it is painted, beside a development server's push
   --quick                 everything once, to see that the measuring works
+cargo xtask fuzz SECONDS  the readers of archives and packs, fed with what nobody thought of
 cargo xtask bundle        a package to install, below target/dist/bundle
   --check                 installed here, started, and removed again
 cargo xtask latest FOLDER VERSION URL
@@ -67,6 +69,7 @@ fn act(arguments: &[String]) -> Done {
         Some(("bench", [canvas, quick])) if canvas == "canvas" && quick == "--quick" => {
             bench::canvas(true)
         }
+        Some(("fuzz", [seconds])) => fuzz::fuzz(seconds),
         Some(("bundle", [])) => bundle::bundle(false),
         Some(("bundle", [check])) if check == "--check" => bundle::bundle(true),
         Some(("latest", [folder, version, url])) => bundle::latest(Path::new(folder), version, url),

@@ -8,6 +8,8 @@
 mod archive;
 mod check;
 mod difference;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod doors;
 mod ignored;
 mod ignores;
 mod index;

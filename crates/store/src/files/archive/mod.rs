@@ -105,8 +105,15 @@ impl Files {
     }
 }
 
+/// Reads bytes as an archive; answers its tree, its files and their bytes.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_bytes(bytes: &[u8], to: &impl Keep) -> Result<(ContentHash, u64, u64)> {
+    let taken = read::read(std::io::Cursor::new(bytes), to)?;
+    Ok((taken.root, taken.files, taken.bytes))
+}
+
 /// Where the content of an archive goes.
-trait Keep {
+pub(super) trait Keep {
     /// Keeps an object.
     fn keep(&self, bytes: &[u8]) -> Result<ContentHash>;
     /// Keeps what a reader gives; answers its bytes, too.

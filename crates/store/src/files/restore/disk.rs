@@ -48,9 +48,10 @@ fn free_bytes(folder: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
         let told = nix::sys::statvfs::statvfs(folder).ok()?;
+        #[allow(clippy::useless_conversion, reason = "it is narrower on other systems")]
+        let blocks = u64::from(told.blocks_available());
         // Some file systems count nothing.
-        (told.blocks() > 0)
-            .then(|| u64::from(told.blocks_available()).saturating_mul(told.fragment_size()))
+        (told.blocks() > 0).then(|| blocks.saturating_mul(told.fragment_size()))
     }
     #[cfg(not(unix))]
     {

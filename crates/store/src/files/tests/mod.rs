@@ -2,6 +2,7 @@
 
 mod archive;
 mod bad_days;
+mod corpus;
 pub(super) mod fuse;
 mod hard_days;
 mod huge;
