@@ -241,6 +241,31 @@ async function repaints(browser) {
 	assert.deepEqual(problems, []);
 }
 
+/** What is saved while a page comes is seen, too. */
+async function meanwhile(browser) {
+	const root = await project('late', { 'index.html': '<!doctype html><h1>Before</h1>' });
+	const view = await browser.newPage();
+	let saved = false;
+	await view.route('**/*', async (route) => {
+		// The page is there, and our script reads it once more.
+		if (!saved && route.request().resourceType() === 'fetch') {
+			saved = true;
+			await writeFile(join(root, '.canvas', 'index.html'), '<!doctype html><h1>After</h1>');
+			await new Promise((told) => setTimeout(told, 300));
+		}
+		await route.continue();
+	});
+	await view.goto(await serve('late'));
+	await until('what was saved meanwhile is there', async () => {
+		const heading = view
+			.frames()
+			.at(-1)
+			.evaluate(() => document.querySelector('h1')?.textContent);
+		return saved && (await heading.catch(() => '')) === 'After';
+	});
+	await view.close();
+}
+
 /** Addresses mean what they mean on the published site, and a film can be begun in its middle. */
 async function addresses(browser) {
 	const root = await project('site', {
@@ -316,6 +341,7 @@ ends.push(() => closed || browser.close());
 try {
 	await walls(browser);
 	await repaints(browser);
+	await meanwhile(browser);
 	await addresses(browser);
 	await browser.close();
 	closed = true;

@@ -8,7 +8,7 @@
 	const script = document.currentScript;
 	const client = new URL(script.src);
 	const base = client.href.slice(0, client.href.lastIndexOf('.plimsoll/'));
-	const { scheme, scripts } = script.dataset;
+	const { mark, scheme, scripts } = script.dataset;
 	const LONGEST = 4000;
 	const MOST_A_SECOND = 100;
 
@@ -335,7 +335,10 @@
 		tell('ready', { path: pathOf(location.href) ?? '', title: clip(document.title) });
 		turn = turn.then(async () => {
 			try {
-				page = await read();
+				const now = await read();
+				// It was saved between its coming and now: what is shown is what no text says any more.
+				if (now.querySelector('script[data-mark]')?.dataset.mark !== mark) return reload();
+				page = now;
 			} catch {
 				// Without the text before, every change of the page reloads it.
 			}

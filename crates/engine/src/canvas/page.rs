@@ -1,7 +1,10 @@
 //! What is done to a page on its way into a preview. All of it is pure.
 
 use super::{answer::CLIENT_PATH, preview::Scripts};
-use plimsoll_domain::canvas::{AllowedHost, ColorScheme};
+use plimsoll_domain::{
+    canvas::{AllowedHost, ColorScheme},
+    content::ContentHash,
+};
 use regex::Regex;
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -83,12 +86,20 @@ pub(super) fn with_client(html: &[u8], client: &str, look: Look) -> Vec<u8> {
         ColorScheme::Light => " data-scheme=\"light\"",
         ColorScheme::Dark => " data-scheme=\"dark\"",
     };
-    let tag = format!("<script src=\"{client}\"{scheme}{scripts}></script>");
+    let mark = mark(html);
+    let tag = format!("<script src=\"{client}\" data-mark=\"{mark}\"{scheme}{scripts}></script>");
     let mut page = Vec::with_capacity(html.len() + tag.len());
     page.extend_from_slice(&html[..at]);
     page.extend_from_slice(tag.as_bytes());
     page.extend_from_slice(&html[at..]);
     page
+}
+
+/// What tells one text of a page from another: our script compares what it runs in with what it reads.
+fn mark(html: &[u8]) -> String {
+    let mut mark = ContentHash::of(html).to_string();
+    mark.truncate(16);
+    mark
 }
 
 /// Where the doctype ends, with blanks and comments before it; 0 for a page without.
@@ -164,7 +175,6 @@ mod tests {
 
     #[test]
     fn our_script_comes_first_and_leaves_the_page_in_its_mode() {
-        let tag = "<script src=\"c.js\"></script>";
         for (html, begins) in [
             ("<!doctype html><p>x", "<!doctype html>"),
             (
@@ -176,11 +186,13 @@ mod tests {
             ("<!doctype", ""),
             ("", ""),
         ] {
+            let mark = mark(html.as_bytes());
+            let tag = format!("<script src=\"c.js\" data-mark=\"{mark}\"></script>");
             assert!(
                 client(html).starts_with(&format!("{begins}{tag}")),
                 "{html}"
             );
-            assert_eq!(client(html).replacen(tag, "", 1), html);
+            assert_eq!(client(html).replacen(&tag, "", 1), html);
         }
     }
 
