@@ -85,13 +85,18 @@ impl Files {
             packs,
             index,
         };
-        // Saves that were cut off left what they had written; it goes when nobody is at work.
+        // What saves that were cut off have left is put in order when nobody is at work.
         if let Some(_alone) = Held::try_alone(&files.lock())?
-            && let Err(error) = files.sweep().await
+            && let Err(error) = files.tidy().await
         {
-            tracing::warn!("what an interrupted save left could not be removed: {error}");
+            tracing::warn!("what an interrupted save left stays for now: {error}");
         }
         Ok(files)
+    }
+
+    async fn tidy(&self) -> Result<()> {
+        self.adopt().await?;
+        self.sweep()
     }
 
     /// Closes it.

@@ -7,7 +7,7 @@
 use super::{
     Files, Guard,
     index::KnownPack,
-    pack::{Finished, GROWING, Place, Placed, Writer, pack_path, sync_folder},
+    pack::{self, Finished, GROWING, Place, Placed, Writer, pack_path, sync_folder},
     packs_in,
     read::Reading,
 };
@@ -129,21 +129,8 @@ impl Files {
         self.index.condemn(&condemned, needed, now_ms).await
     }
 
-    /// Removes what an interrupted save left: packs without a name, and packs that the index does
-    /// not know. Nobody saves at the moment, so nobody is about to enter them.
-    pub(super) async fn sweep(&self) -> Result<()> {
-        let known: HashSet<String> = self
-            .index
-            .packs()
-            .await?
-            .into_iter()
-            .map(|pack| pack.name)
-            .collect();
-        for name in packs_in(&self.packs)? {
-            if !known.contains(&name) {
-                delete(&pack_path(&self.packs, &name))?;
-            }
-        }
+    /// Removes what an interrupted save left before its pack had a name. Nobody saves at the moment.
+    pub(super) fn sweep(&self) -> Result<()> {
         let failed = super::failed("list", &self.packs);
         for entry in fs::read_dir(&self.packs).map_err(failed)?.flatten() {
             if entry
@@ -156,6 +143,34 @@ impl Files {
         }
         sync_folder(&self.packs)
     }
+
+    /// Enters packs that lie there and that the index does not know: what an interrupted save left, or
+    /// what somebody put back beside an older index. Whether they are needed is seen like of any other.
+    pub(super) async fn adopt(&self) -> Result<()> {
+        let known = self.index.packs().await?;
+        let known: HashSet<String> = known.into_iter().map(|pack| pack.name).collect();
+        for name in packs_in(&self.packs)? {
+            if known.contains(&name) {
+                continue;
+            }
+            let path = pack_path(&self.packs, &name);
+            let there = super::blocking(move || pack::provable(&path)).await?;
+            let mut objects = Vec::new();
+            for (hash, place) in there.objects {
+                if !self.index.knows(hash).await? {
+                    objects.push((hash, place));
+                }
+            }
+            let bytes = there.bytes;
+            let pack = Finished {
+                name,
+                bytes,
+                objects,
+            };
+            self.index.add(&[pack], None).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Pruning {
@@ -165,6 +180,7 @@ impl Pruning {
     /// [`StoreError::DamagedContent`] when something of them cannot be read that should be there: what
     /// it needs is not known then.
     pub async fn keep_only(self, keep: &[ContentHash]) -> Result<Planned> {
+        self.files.adopt().await?;
         let plan = self.files.plan(keep).await?;
         Ok(Planned {
             pruning: self,
@@ -196,7 +212,7 @@ impl Planned {
             }
         }
         files.move_out(mixed, &needed, useless, now_ms).await?;
-        files.sweep().await?;
+        files.sweep()?;
         Ok(pruned)
     }
 }

@@ -281,3 +281,32 @@ async fn a_restore_leaves_the_only_whole_copy_of_what_is_damaged_alone() {
     assert_eq!(desk.saved(second).await, model);
     assert!(!desk.on_disk().contains_key("f"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packs_that_an_older_index_does_not_know_are_not_thrown_away() {
+    let (mut desk, first, _) = saved().await;
+    desk.files.close().await;
+    let index = desk.store.path().join("index.db");
+    let older = fs::read(&index).unwrap();
+    desk.files = Files::open(desk.store.path()).await.unwrap();
+    desk.write("new", b"saved after the index was copied");
+    let second = desk.save().await.root;
+    let model = desk.on_disk();
+    desk.files.close().await;
+    fs::write(&index, older).unwrap();
+    desk.files = Files::open(desk.store.path()).await.unwrap();
+    assert_eq!(desk.saved(second).await, model);
+    desk.keep_only(&[first, second], 0).await;
+    assert_eq!(desk.saved(second).await, model);
+    // What nobody needs goes all the same, after its time of grace.
+    desk.write("new", b"cut off");
+    let gone = desk.save().await.root;
+    desk.files.close().await;
+    desk.files = Files::open(desk.store.path()).await.unwrap();
+    let before = desk.packs().len();
+    desk.keep_only(&[first, second], 1).await;
+    desk.keep_only(&[first, second], 200_000_000).await;
+    assert!(desk.packs().len() < before);
+    assert!(desk.files.entries(gone, "").await.is_err());
+    assert!(desk.checked(second).await.is_whole());
+}
