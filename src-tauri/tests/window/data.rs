@@ -59,7 +59,7 @@ async fn everything_is_exported_and_restored_on_the_settings_page() {
     window.sees("These two differ.").await;
     window.fill(Role::Textbox, "Once more", PASSPHRASE).await;
     window.press("Export everything").await;
-    window.sees("Everything is in").await;
+    window.sees("Written: ").await;
     assert!(file.is_file());
     create_project(&window, "later").await;
 
