@@ -34,6 +34,8 @@ pub struct Everything {
 pub struct Whereabouts {
     /// The folder.
     pub folder: PathBuf,
+    /// The folder in it that holds the files of saved versions, which no export has.
+    pub versions: PathBuf,
     /// Bytes of everything in it.
     pub bytes: u64,
     /// Backups of the database, newest first.
@@ -93,6 +95,7 @@ impl Engine {
         let counted = folder.clone();
         let bytes = tokio::task::spawn_blocking(move || weigh(&counted)).await;
         Ok(Whereabouts {
+            versions: folder.join(crate::versions::FOLDER),
             folder,
             bytes: bytes.unwrap_or(0),
             backups: self.world.store.backups()?,

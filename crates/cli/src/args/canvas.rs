@@ -1,6 +1,6 @@
 //! `plimsoll canvas …`
 
-use super::{Approval, OfProject};
+use super::OfProject;
 use clap::{Args, Subcommand};
 
 /// What can be done with the pages of a project that are previewed as they are written.
@@ -40,8 +40,12 @@ pub enum CanvasVerb {
         /// Deploy it to this environment of the project.
         #[arg(long, value_name = "NAME")]
         environment: Option<String>,
-        #[command(flatten)]
-        approval: Approval,
+        /// Deploy it without asking.
+        #[arg(long, short = 'y', requires = "environment")]
+        yes: bool,
+        /// Answer as soon as the deployment is queued instead of watching it.
+        #[arg(long, requires = "environment")]
+        detach: bool,
     },
 }
 

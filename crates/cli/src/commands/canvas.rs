@@ -1,7 +1,7 @@
 //! `plimsoll canvas …`
 
 use crate::{
-    args::{CanvasVerb, DeployArguments, OfCanvas, OfProject},
+    args::{Approval, CanvasVerb, DeployArguments, OfCanvas, OfProject},
     desk::Desk,
     failure::Answer,
     output::table,
@@ -57,7 +57,8 @@ pub async fn run(verb: CanvasVerb, desk: &Desk) -> Answer {
         CanvasVerb::Publish {
             which,
             environment,
-            approval,
+            yes,
+            detach,
         } => {
             let (project, canvas) = called(&which, desk).await?;
             let receipt = engine.publish_canvas(project.id, &canvas).await?;
@@ -73,7 +74,11 @@ pub async fn run(verb: CanvasVerb, desk: &Desk) -> Answer {
                     commit: None,
                     at_version: None,
                     configuration: None,
-                    approval,
+                    approval: Approval {
+                        plan: false,
+                        yes,
+                        detach,
+                    },
                 };
                 return super::work::deploy(arguments, desk).await;
             }

@@ -49,7 +49,7 @@ pub async fn run(verb: DataVerb, desk: &Desk) -> Answer {
                 input::secret("passphrase for the export", passphrase_file.as_deref())?;
             let size = plimsoll_adapters::export_everything(engine, &file, &passphrase).await?;
             written(desk, &file, size);
-            let versions = engine.whereabouts().await?.folder.join("versions");
+            let versions = engine.whereabouts().await?.versions;
             output.note(&format!(
                 "The files of saved versions are not in it: they lie in {}. Copy that folder along with \
                  it, or export the versions that matter.",

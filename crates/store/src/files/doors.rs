@@ -43,9 +43,7 @@ pub fn pack(bytes: &[u8]) {
     let folder = std::env::temp_dir();
     let name = momentary_name();
     let path = pack::pack_path(&folder, &name);
-    if fs::write(&path, bytes).is_err() {
-        return;
-    }
+    fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut places = Vec::new();
     for object in Objects::open(&path).into_iter().flatten() {
         let Ok(object) = object else { break };

@@ -78,8 +78,9 @@ impl Files {
         }
         let (mut damaged, mut moved) = (Vec::new(), HashSet::new());
         for pack in self.index.packs().await? {
-            let is_damaged = |held: &&Held| held.name == pack.name && !held.is_whole;
-            if pack.condemned_ms.is_none() && held.iter().any(|held| is_damaged(&held)) {
+            let mut held = held.iter();
+            let is_damaged = held.any(|held| held.name == pack.name && !held.is_whole);
+            if pack.condemned_ms.is_none() && is_damaged {
                 let placed = self.index.objects_of(pack.id).await?;
                 moved.extend(placed.iter().map(|(hash, _)| *hash));
                 damaged.push((pack, placed));

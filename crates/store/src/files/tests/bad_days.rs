@@ -1,6 +1,6 @@
 //! Bad days: a cause each, and nothing lost.
 
-use super::{Desk, now};
+use super::{Desk, now, prune};
 use crate::{
     StoreError,
     files::{Progress, pack::pack_path, packs_in},
@@ -267,16 +267,7 @@ async fn what_is_saved_again_after_everything_was_pruned_can_be_read() {
     // From here on the file counts as seen and untouched.
     tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     desk.save().await;
-    desk.files
-        .pruning()
-        .await
-        .unwrap()
-        .keep_only(&[])
-        .await
-        .unwrap()
-        .prune(0)
-        .await
-        .unwrap();
+    prune(&desk.files, &[], 0).await;
     let again = desk.save().await;
     assert_eq!(desk.saved(again.root).await, desk.on_disk());
 }

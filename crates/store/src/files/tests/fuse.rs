@@ -1,6 +1,6 @@
 //! Kills a process at the n-th moment that matters, and a test that does so at each.
 
-use super::{Desk, Model, content_of, now};
+use super::{Desk, Model, content_of, now, prune};
 use crate::files::{Files, Progress};
 use plimsoll_domain::content::ContentHash;
 use std::{
@@ -36,27 +36,9 @@ async fn is_killed_at_the_moment_that_its_parent_names() {
             .unwrap()
             .parse()
             .unwrap();
-        files
-            .pruning()
-            .await
-            .unwrap()
-            .keep_only(&[keep])
-            .await
-            .unwrap()
-            .prune(0)
-            .await
-            .unwrap();
+        prune(&files, &[keep], 0).await;
         // A second pruning, a week later, deletes what the first one condemned.
-        files
-            .pruning()
-            .await
-            .unwrap()
-            .keep_only(&[keep])
-            .await
-            .unwrap()
-            .prune(7 * 86_400_000)
-            .await
-            .unwrap();
+        prune(&files, &[keep], 7 * 86_400_000).await;
     } else {
         let workspace = place.join("workspace");
         let saved = files
@@ -133,16 +115,7 @@ async fn a_kill_at_any_write_of_a_save_leaves_every_saved_version_readable() {
             .unwrap();
         let (root, now) = (again.root, content_of(&files, again.root).await);
         drop(again);
-        files
-            .pruning()
-            .await
-            .unwrap()
-            .keep_only(&[root])
-            .await
-            .unwrap()
-            .prune(0)
-            .await
-            .unwrap();
+        prune(&files, &[root], 0).await;
         assert_eq!(content_of(&files, root).await, now, "killed at {moment}");
         let left = fs::read_dir(place.path().join("store/packs")).unwrap();
         let growing = left.filter(|entry| {

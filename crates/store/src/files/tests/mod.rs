@@ -75,6 +75,13 @@ impl Desk {
     }
 }
 
+/// Keeps what these states need and prunes the rest.
+async fn prune(files: &Files, keep: &[ContentHash], now_ms: i64) {
+    let pruning = files.pruning().await.unwrap();
+    let planned = pruning.keep_only(keep).await.unwrap();
+    planned.prune(now_ms).await.unwrap();
+}
+
 /// Every file of a saved state.
 async fn content_of(files: &Files, root: ContentHash) -> Model {
     let mut model = Model::new();

@@ -1,6 +1,6 @@
 //! Any sequence of edits, saves, restores and prunings gives back exactly what was saved.
 
-use super::{Desk, Model};
+use super::{Desk, Model, prune};
 use crate::files::{
     pack::{Objects, Writer, pack_path},
     packs_in,
@@ -141,16 +141,7 @@ async fn play(acts: Vec<Act>) {
                 saved.drain(..from);
                 time += 100_000_000;
                 let keep: Vec<ContentHash> = saved.iter().map(|(root, _)| *root).collect();
-                desk.files
-                    .pruning()
-                    .await
-                    .unwrap()
-                    .keep_only(&keep)
-                    .await
-                    .unwrap()
-                    .prune(time)
-                    .await
-                    .unwrap();
+                prune(&desk.files, &keep, time).await;
             }
             Act::Reopen => {
                 desk.files.close().await;

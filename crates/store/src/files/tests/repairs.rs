@@ -1,6 +1,6 @@
 //! What is damaged is told and repaired as far as its bytes exist anywhere; nothing else is lost by it.
 
-use super::{Desk, Model, now};
+use super::{Desk, Model, now, prune};
 use crate::{
     StoreError,
     files::{
@@ -39,17 +39,6 @@ impl Desk {
         self.files.close().await;
         fs::remove_file(self.store.path().join("index.db")).unwrap();
         self.files = Files::open(self.store.path()).await.unwrap();
-    }
-
-    async fn keep_only(&self, roots: &[ContentHash], time: i64) {
-        let pruning = self.files.pruning().await.unwrap();
-        pruning
-            .keep_only(roots)
-            .await
-            .unwrap()
-            .prune(time)
-            .await
-            .unwrap();
     }
 }
 
@@ -163,7 +152,7 @@ async fn what_two_packs_hold_survives_a_pruning_of_either() {
         let written = writer.finish().unwrap();
         desk.files.index.add(&written, None).await.unwrap();
         for _ in 0..2 {
-            desk.keep_only(&[root], 0).await;
+            prune(&desk.files, &[root], 0).await;
             assert!(desk.checked(root).await.is_whole());
             assert_eq!(desk.saved(root).await, model);
         }
@@ -178,7 +167,7 @@ async fn a_pruning_after_the_index_was_made_anew_keeps_what_an_old_pack_and_its_
     let root = desk.save().await.root;
     let model = desk.on_disk();
     for time in 0..6 {
-        desk.keep_only(&[root], time).await;
+        prune(&desk.files, &[root], time).await;
         assert_eq!(desk.saved(root).await, model, "{time}");
         desk.lose_index().await;
         assert!(desk.checked(root).await.is_whole(), "{time}");
@@ -226,7 +215,7 @@ async fn a_version_that_is_lost_for_good_keeps_nobody_from_pruning() {
     desk.write("new", b"after it");
     let root = desk.save().await.root;
     let model = desk.on_disk();
-    desk.keep_only(&[lost, root], 0).await;
+    prune(&desk.files, &[lost, root], 0).await;
     assert_eq!(desk.saved(root).await, model);
 }
 
@@ -296,7 +285,7 @@ async fn packs_that_an_older_index_does_not_know_are_not_thrown_away() {
     fs::write(&index, older).unwrap();
     desk.files = Files::open(desk.store.path()).await.unwrap();
     assert_eq!(desk.saved(second).await, model);
-    desk.keep_only(&[first, second], 0).await;
+    prune(&desk.files, &[first, second], 0).await;
     assert_eq!(desk.saved(second).await, model);
     // What nobody needs goes all the same, after its time of grace.
     desk.write("new", b"cut off");
@@ -304,8 +293,8 @@ async fn packs_that_an_older_index_does_not_know_are_not_thrown_away() {
     desk.files.close().await;
     desk.files = Files::open(desk.store.path()).await.unwrap();
     let before = desk.packs().len();
-    desk.keep_only(&[first, second], 1).await;
-    desk.keep_only(&[first, second], 200_000_000).await;
+    prune(&desk.files, &[first, second], 1).await;
+    prune(&desk.files, &[first, second], 200_000_000).await;
     assert!(desk.packs().len() < before);
     assert!(desk.files.entries(gone, "").await.is_err());
     assert!(desk.checked(second).await.is_whole());
