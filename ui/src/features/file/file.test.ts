@@ -163,6 +163,69 @@ test('what was typed is kept after a pause and forgotten when it is taken back',
 	vi.useRealTimers();
 });
 
+test('what is typed is kept at once when somebody turns to something else', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	await tab.turn();
+	expect(disk.draft).toBeNull();
+	tab.change('typed');
+	await tab.turn();
+	expect(disk.draft?.text).toBe('typed');
+});
+
+test('what was typed before is shown, whoever else opens the file at the same time', async () => {
+	const disk = new Disk();
+	await disk.keep(draftOf('typed'));
+	const draft = disk.draft ?? undefined;
+	const ends: (() => void)[] = [];
+	vi.spyOn(disk, 'read').mockImplementation(async () => {
+		const read = await Disk.prototype.read.call(disk);
+		await new Promise<void>((end) => ends.push(end));
+		return read;
+	});
+	for (const order of [
+		[undefined, draft],
+		[draft, undefined]
+	]) {
+		const tab = new Tab(disk, 'a.txt');
+		const opens = order.map((known) => tab.open(known));
+		await vi.waitFor(() => expect(ends.length).toBeGreaterThan(0));
+		for (const end of ends.splice(0).reverse()) end();
+		await Promise.all(opens);
+		await tab.open();
+		expect(tab.text).toBe('typed');
+		expect(tab.unsaved).toBe(true);
+	}
+});
+
+test('what was typed before waits for a file that cannot be read for the moment', async () => {
+	const disk = new Disk();
+	const tab = new Tab(disk, 'a.txt');
+	const read = vi.spyOn(disk, 'read');
+	read.mockRejectedValueOnce(new Error('the folder is away'));
+	await tab.open(draftOf('typed'));
+	expect(tab.failure).not.toBeNull();
+	await tab.look();
+	expect(tab.text).toBe('typed');
+	expect(tab.failure).toBeNull();
+});
+
+test('what was kept earlier replaces nothing that is being typed', async () => {
+	const tab = await opened(new Disk());
+	tab.change('newer');
+	await tab.open(draftOf('older'));
+	expect(tab.text).toBe('newer');
+	await tab.discard();
+});
+
+const draftOf = (text: string): DraftView => ({
+	path: 'a.txt',
+	text,
+	ending: 'lf',
+	has_mark: false,
+	seen: 'hash of one\n'
+});
+
 const entry = (name: string, kind: TreeEntryView['kind']): TreeEntryView => ({
 	name,
 	kind,

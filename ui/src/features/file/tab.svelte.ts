@@ -64,7 +64,11 @@ export class Tab {
 	);
 
 	readonly #files: Files;
+	/** Runs while something was typed that is not kept yet. */
 	#timer: ReturnType<typeof setTimeout> | undefined;
+	/** What was typed into it before and is not shown yet. */
+	#brought: DraftView | undefined;
+	#opening: Promise<void> | undefined;
 	#lookAgain = false;
 	#looks = 0;
 	#closed = false;
@@ -74,23 +78,39 @@ export class Tab {
 		this.path = path;
 	}
 
-	/** Reads the file for the first time, with what was typed into it before. */
+	/**
+	 * Reads the file for the first time; with what was typed into it before, also later. Several may
+	 * ask at once, and only one of them may know what was typed: it is shown whoever comes last.
+	 */
 	async open(draft?: DraftView): Promise<void> {
+		if (draft) this.#brought = draft;
+		else if (this.read) return;
+		this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
+		return this.#opening;
+	}
+
+	async #open(): Promise<void> {
+		let read: FileReadView;
 		try {
-			const read = await this.#files.read(this.path);
-			this.failure = null;
-			if (draft && read.content.kind === 'text') {
-				this.read = read;
-				this.text = draft.text;
-				// What it was typed into is not there any more: the difference to what is can be told.
-				const stale = read.hash !== draft.seen && draft.text !== read.content.text;
-				if (stale) this.conflict = read;
-			} else this.#take(read);
+			read = await this.#files.read(this.path);
 		} catch (error) {
 			const failure = refusedFrom(error);
-			if (draft && failure.code === 'file_missing') this.#begin(draft);
+			if (this.#brought && failure.code === 'file_missing') this.#begin(this.#brought);
 			else this.failure = failure;
+			return;
 		}
+		const draft = this.#brought;
+		this.#brought = undefined;
+		this.failure = null;
+		// What is being typed right now is newer than all that was kept.
+		if (this.#timer !== undefined) return;
+		if (draft && read.content.kind === 'text') {
+			this.read = read;
+			this.text = draft.text;
+			// What it was typed into is not there any more: the difference to what is can be told.
+			const stale = read.hash !== draft.seen && draft.text !== read.content.text;
+			if (stale) this.conflict = read;
+		} else this.#take(read);
 	}
 
 	/** A text whose file is not there. */
@@ -100,6 +120,7 @@ export class Tab {
 		this.read = { content, bytes: 0, hash: null, is_readonly: false };
 		this.text = text;
 		this.gone = true;
+		this.#brought = undefined;
 	}
 
 	#take(read: FileReadView): void {
@@ -118,7 +139,7 @@ export class Tab {
 
 	/** Keeps what was typed, over the end of the program; forgets it when it is what is saved. */
 	async keep(): Promise<void> {
-		clearTimeout(this.#timer);
+		this.#rest();
 		const content = this.content;
 		if (content?.kind !== 'text' || this.#closed) return;
 		const { ending, has_mark } = content;
@@ -130,13 +151,24 @@ export class Tab {
 		await kept.catch(() => undefined);
 	}
 
+	/** Keeps at once what would be kept after the next pause: somebody turns to something else. */
+	async turn(): Promise<void> {
+		if (this.#timer !== undefined) await this.keep();
+	}
+
+	#rest(): void {
+		clearTimeout(this.#timer);
+		this.#timer = undefined;
+	}
+
 	/** Another program may have changed the file. */
 	async look(): Promise<void> {
 		if (this.saving) {
 			this.#lookAgain = true;
 			return;
 		}
-		if (!this.read) return this.failure ? this.open() : undefined;
+		if (this.failure && (this.#brought || !this.read)) return this.open(this.#brought);
+		if (!this.read) return;
 		const turn = ++this.#looks;
 		let now: FileReadView;
 		try {
@@ -179,7 +211,7 @@ export class Tab {
 		const { text } = this;
 		const { ending, has_mark } = content;
 		this.saving = true;
-		clearTimeout(this.#timer);
+		this.#rest();
 		try {
 			const done = await this.#files.write(this.path, { text, ending, has_mark }, seen);
 			if (done.outcome === 'done') {
@@ -230,7 +262,7 @@ export class Tab {
 
 	/** It is closed, and what was typed is given up. */
 	async discard(): Promise<void> {
-		clearTimeout(this.#timer);
+		this.#rest();
 		const { unsaved } = this;
 		this.#closed = true;
 		if (unsaved) await this.#files.forget(this.path).catch(() => undefined);

@@ -1,6 +1,6 @@
 import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
 import { flushSync } from 'svelte';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Workspace } from './workspace.svelte';
 
 test('the project’s own folder is watched while nothing in it is opened', async () => {
@@ -14,5 +14,35 @@ test('the project’s own folder is watched while nothing in it is opened', asyn
 	await Promise.resolve();
 	expect(asked).toEqual([['']]);
 	stop();
+	clearMocks();
+});
+
+test('what was typed before is shown when the page opens the same file while it begins', async () => {
+	const reads: (() => void)[] = [];
+	mockIPC((command) => {
+		if (command === 'file_drafts')
+			return [{ path: 'a.txt', text: 'typed', ending: 'lf', has_mark: false, seen: 'one' }];
+		if (command !== 'file_read') return [];
+		return new Promise((answer) =>
+			reads.push(() =>
+				answer({
+					content: { kind: 'text', text: 'saved', ending: 'lf', has_mark: false },
+					bytes: 5,
+					hash: 'one',
+					is_readonly: false
+				})
+			)
+		);
+	});
+	const workspace = new Workspace('p');
+	const begun = workspace.begin();
+	workspace.open('a.txt');
+	await workspace.look();
+	await vi.waitFor(() => expect(reads.length).toBeGreaterThan(0));
+	await new Promise((later) => setTimeout(later, 20));
+	for (const answer of reads) answer();
+	await begun;
+	await new Promise((later) => setTimeout(later, 20));
+	expect(workspace.tab('a.txt')?.text).toBe('typed');
 	clearMocks();
 });

@@ -53,20 +53,17 @@ export class Workspace {
 	}
 
 	async #bringDrafts(): Promise<void> {
-		const paths = Object.keys(await this.#known());
+		const drafts = await this.#known();
 		await Promise.all(
-			paths.map((path) => {
+			Object.keys(drafts).map((path) => {
 				const tab = this.tab(path);
-				return tab ? this.#begin(tab) : this.open(path);
+				return tab ? tab.open(taken(drafts, path)) : this.open(path);
 			})
 		);
 	}
 
 	async #begin(tab: Tab): Promise<void> {
-		const drafts = await this.#known();
-		const draft = drafts[tab.path];
-		Reflect.deleteProperty(drafts, tab.path);
-		await tab.open(draft);
+		await tab.open(taken(await this.#known(), tab.path));
 	}
 
 	/** Looks at everything anew: after a while away, or when more changed than was told. */
@@ -175,6 +172,13 @@ export class Workspace {
 			};
 		});
 	}
+}
+
+/** What was typed into a file, for the one that shows it. */
+function taken(drafts: Record<string, DraftView>, path: string): DraftView | undefined {
+	const draft = drafts[path];
+	Reflect.deleteProperty(drafts, path);
+	return draft;
 }
 
 // One a project, so that nothing that was typed is gone when somebody comes back.
