@@ -90,48 +90,50 @@ export async function screens() {
 
 /**
  * Every screen in every state and theme: `look({ screen, state, theme, page, problems })`. `only` is a
- * pattern for names such as `plan-full-dark-1280x800`.
+ * pattern for names such as `plan-full-dark-1280x800`. The themes are gone through at the same time.
  */
 export async function eachScreen({ browser, at, size, themes, only, look }) {
 	const all = await screens();
-	for (const theme of themes) {
-		const context = await browser.newContext({
-			viewport: size,
-			colorScheme: theme,
-			reducedMotion: 'reduce',
-			locale: 'en-US'
-		});
-		const page = await context.newPage();
-		let problems = [];
-		page.on('pageerror', (error) => problems.push(error.message));
-		page.on('console', (message) => {
-			if (message.type() === 'error') problems.push(message.text());
-		});
-		page.on('request', (request) => {
-			const url = request.url();
-			if (!url.startsWith(at) && !url.startsWith('data:')) problems.push(`asked for ${url}`);
-		});
-		for (const screen of all) {
-			for (const state of screen.states) {
-				const name = `${screen.name}-${state}`;
-				if (only && !new RegExp(only).test(`${name}-${theme}-${size.width}x${size.height}`))
-					continue;
-				const query = [`state=${state}`, `theme=${theme}`, screen.ask].filter(Boolean).join('&');
-				const address = `${at}/?${query}#${screen.path}`;
-				for (let tries = 0; tries < 3; tries += 1) {
-					problems = [];
-					await open(page, address, problems);
-					// The machine's networks changed beneath the browser, which then drops what it loads.
-					if (!problems.some((problem) => problem.includes('ERR_NETWORK_CHANGED'))) break;
-				}
-				await follow(page, screen.then ?? []).catch((error) =>
-					problems.push(`${JSON.stringify(screen.then)}: ${error.message.split('\n')[0]}`)
-				);
-				await look({ screen, state, theme, name, page, problems });
+	await Promise.all(themes.map((theme) => eachOf(all, { browser, at, size, theme, only, look })));
+}
+
+/** Every screen in one theme, one after the other. */
+async function eachOf(all, { browser, at, size, theme, only, look }) {
+	const context = await browser.newContext({
+		viewport: size,
+		colorScheme: theme,
+		reducedMotion: 'reduce',
+		locale: 'en-US'
+	});
+	const page = await context.newPage();
+	let problems = [];
+	page.on('pageerror', (error) => problems.push(error.message));
+	page.on('console', (message) => {
+		if (message.type() === 'error') problems.push(message.text());
+	});
+	page.on('request', (request) => {
+		const url = request.url();
+		if (!url.startsWith(at) && !url.startsWith('data:')) problems.push(`asked for ${url}`);
+	});
+	for (const screen of all) {
+		for (const state of screen.states) {
+			const name = `${screen.name}-${state}`;
+			if (only && !new RegExp(only).test(`${name}-${theme}-${size.width}x${size.height}`)) continue;
+			const query = [`state=${state}`, `theme=${theme}`, screen.ask].filter(Boolean).join('&');
+			const address = `${at}/?${query}#${screen.path}`;
+			for (let tries = 0; tries < 3; tries += 1) {
+				problems = [];
+				await open(page, address, problems);
+				// The machine's networks changed beneath the browser, which then drops what it loads.
+				if (!problems.some((problem) => problem.includes('ERR_NETWORK_CHANGED'))) break;
 			}
+			await follow(page, screen.then ?? []).catch((error) =>
+				problems.push(`${JSON.stringify(screen.then)}: ${error.message.split('\n')[0]}`)
+			);
+			await look({ screen, state, theme, name, page, problems });
 		}
-		await context.close();
 	}
+	await context.close();
 }
 
 /** Presses and clicks its way to what a screen shows only then. */
