@@ -9,8 +9,8 @@ use tauri::{AppHandle, Manager, Runtime, Url};
 /// Leads nowhere: a window that has this for its proxy has no network at all.
 const SHUT: &str = "socks5://127.0.0.1:0";
 
-/// Opens the gate; answers the proxy that the web view is given. On macOS web views take none below
-/// version 14, so there the policy of a preview stands alone.
+/// Opens the gate; answers the proxy that the web view is given. On macOS web views take one from
+/// version 14 on, which is the oldest that the program runs on.
 pub fn open<R: Runtime>(app: &AppHandle<R>) -> io::Result<Url> {
     let proxy = match begin(app) {
         Ok(address) => format!("socks5://{address}"),
