@@ -1,5 +1,6 @@
 import { api, refusedFrom } from '$ipc';
 import { copied } from '$parts/format';
+import type { Loss } from '$parts/LossDialog.svelte';
 import { toast } from '$parts/toast';
 import type { OpenCanvas } from './open.svelte';
 import { encoded } from './text';
@@ -7,6 +8,7 @@ import { encoded } from './text';
 /** What a person does to the open canvas and its files; what is refused is told in passing. */
 export class CanvasActs {
 	busy = $state(false);
+	losing = $state.raw<Loss | null>(null);
 	readonly #projectId: string;
 	readonly #open: OpenCanvas;
 
@@ -56,13 +58,17 @@ export class CanvasActs {
 		});
 	}
 
-	/** Puts a file into the project's bin. */
-	remove(path: string): Promise<void> {
-		return this.#do(async () => {
-			await api.fileDelete(this.#projectId, this.#open.whole(path));
-			toast.say(`${path} is in the bin of this project.`);
-			await this.#open.listFiles();
-		});
+	/** Puts a file into the project's bin; asks first where something typed would be lost. */
+	remove(path: string): void {
+		const act = (): void =>
+			void this.#do(async () => {
+				await api.fileDelete(this.#projectId, this.#open.whole(path));
+				toast.say(`${path} is in the bin of this project.`);
+				await this.#open.removed(path);
+			});
+		if (this.#open.isUnsaved(path)) {
+			this.losing = { paths: [path], verb: 'Delete without saving', act };
+		} else act();
 	}
 
 	/** Settles a conflict with what is on disk. */

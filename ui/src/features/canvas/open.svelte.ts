@@ -5,10 +5,12 @@ import {
 	refusedFrom,
 	type CanvasFileView,
 	type CanvasView,
-	type CommandError,
-	type DraftView
+	type CommandError
 } from '$ipc';
 import { Asked } from '$models/asked.svelte';
+import { draftsOf, type Drafts } from '$models/draft.svelte';
+import type { EditorMemory } from '$parts/editor/core';
+import { SvelteMap } from 'svelte/reactivity';
 import { Preview } from './preview.svelte';
 import { isText } from './text';
 import { Writing, type Page, type ReadText } from './writing.svelte';
@@ -17,33 +19,43 @@ import { Writing, type Page, type ReadText } from './writing.svelte';
 type Form = Omit<Parameters<typeof api.fileWrite>[2], 'text'>;
 type Read = Awaited<ReturnType<typeof api.fileRead>>;
 
+/** Something that was refused, and how it is tried again. */
+interface Refusal {
+	error: CommandError;
+	again: () => void;
+}
+
 /** The canvases of a project, and the one that is open. */
 export class OpenCanvas {
 	readonly list: Asked<CanvasView[]>;
 	readonly preview = new Preview();
 	readonly writing = new Writing();
-	/** What was typed and not saved, by the path within the project. */
-	drafts = $state.raw<Readonly<Record<string, DraftView>>>({});
 	files = $state.raw<CanvasFileView[]>([]);
 	/** The canvas of which a preview would show what was typed and not saved. */
 	prepared = $state('');
 	/** How often the preview was wanted anew. */
 	loads = $state(0);
-	/** Why something that was done here was refused. */
-	failure = $state.raw<CommandError | null>(null);
 	readonly canvas: CanvasView | null;
 	/** Files that can be written. */
 	readonly texts: CanvasFileView[];
+	/** What was refused here and has not been done since, the first of it first. */
+	readonly refused: Refusal | null;
+	readonly #refused = new SvelteMap<string, Refusal>();
 	readonly #projectId: string;
+	readonly #drafts: Drafts;
+	readonly #memories: Record<string, EditorMemory> = {};
 	#begun = '';
+	#begins = 0;
 
 	constructor(projectId: string, chosen: () => string) {
 		this.#projectId = projectId;
+		this.#drafts = draftsOf(projectId);
 		this.list = new Asked(() => api.canvasList(projectId));
 		this.canvas = $derived(
 			this.list.value?.find(({ name }) => name === chosen()) ?? this.list.value?.[0] ?? null
 		);
 		this.texts = $derived(this.files.filter(({ path }) => isText(path)));
+		this.refused = $derived([...this.#refused.values()][0] ?? null);
 	}
 
 	/** The open canvas's name; that of the main one until it is known. */
@@ -62,29 +74,49 @@ export class OpenCanvas {
 	 */
 	async begin(): Promise<void> {
 		const { name } = this;
+		const turn = ++this.#begins;
+		// Of two canvases that are opened, the one that was asked for last is shown.
+		const counts = (): boolean => turn === this.#begins;
+		const work = (): Promise<void> => this.#begin(name, counts);
+		await this.#try('begin', () => void this.begin(), work, counts);
+	}
+
+	async #begin(name: string, counts: () => boolean): Promise<void> {
 		const before = name === this.#begun ? this.writing.path : '';
-		await this.#try(async () => {
+		try {
 			await this.writing.leave();
-			const drafts = await api.fileDrafts(this.#projectId);
-			this.drafts = Object.fromEntries(drafts.map((draft) => [draft.path, draft]));
+			await this.#drafts.load();
 			await this.#preview(true);
-		});
-		this.prepared = name;
-		if (this.failure) return;
-		await this.#try(async () => {
-			this.files = await api.canvasFiles(this.#projectId, name);
-			const known = [before, 'index.html'].map((wish) =>
-				this.texts.find(({ path }) => path === wish)
-			);
-			const first = known.find(Boolean) ?? this.texts[0];
-			if (first) await this.writing.open(this.#page(first.path));
-			this.#begun = name;
-		});
+		} finally {
+			if (counts()) this.prepared = name;
+		}
+		const files = await api.canvasFiles(this.#projectId, name);
+		if (!counts()) return;
+		this.files = files;
+		const known = [before, 'index.html'].map((wish) =>
+			this.texts.find(({ path }) => path === wish)
+		);
+		const first = known.find(Boolean) ?? this.texts[0];
+		if (first) await this.writing.open(this.#page(first.path));
+		this.#begun = name;
+	}
+
+	/** A file was put into the bin, and with it what was typed into it. */
+	async removed(path: string): Promise<void> {
+		const isOpen = path === this.writing.path;
+		if (isOpen) this.writing.close();
+		await this.#drafts.forget(this.whole(path)).catch(() => undefined);
+		await (isOpen ? this.begin() : this.listFiles());
+	}
+
+	/** What the editor remembers of the open file while another one is written. */
+	get memory(): EditorMemory {
+		return (this.#memories[this.writing.whole] ??= {});
 	}
 
 	/** Whether something was typed into a file of the open canvas and not saved. */
 	isUnsaved(path: string): boolean {
-		return path === this.writing.path ? this.writing.dirty : this.whole(path) in this.drafts;
+		return path === this.writing.path ? this.writing.dirty : this.whole(path) in this.#drafts.all;
 	}
 
 	/** The page is left: what was typed is kept, and previews elsewhere show what is on disk. */
@@ -100,27 +132,46 @@ export class OpenCanvas {
 
 	/** Opens a file to be written. */
 	async write(path: string): Promise<void> {
-		await this.#try(() => this.writing.open(this.#page(path)));
+		await this.#try(
+			'write',
+			() => void this.write(path),
+			() => this.writing.open(this.#page(path))
+		);
 	}
 
 	/** Saves what is being written. */
 	async save(): Promise<void> {
-		await this.#try(() => this.writing.save());
+		await this.#try(
+			'save',
+			() => void this.save(),
+			() => this.writing.save()
+		);
+		await this.listFiles();
 	}
 
 	/** Leaves out the page's own scripts, as one of them does not come to an end. */
 	async stopScripts(): Promise<void> {
-		await this.#try(async () => {
-			await api.canvasRunScripts(this.#projectId, this.name, false);
-			await this.list.load();
-		});
+		await this.#try(
+			'scripts',
+			() => void this.stopScripts(),
+			async () => {
+				await api.canvasRunScripts(this.#projectId, this.name, false);
+				await this.list.load();
+			}
+		);
 	}
 
 	/** Looks which files there are. */
 	async listFiles(): Promise<void> {
-		await this.#try(async () => {
-			this.files = await api.canvasFiles(this.#projectId, this.name);
-		});
+		const { name } = this;
+		await this.#try(
+			'list',
+			() => void this.listFiles(),
+			async () => {
+				const files = await api.canvasFiles(this.#projectId, name);
+				if (name === this.name) this.files = files;
+			}
+		);
 	}
 
 	/** Follows what changes in the open canvas until the returned function is called. */
@@ -131,30 +182,44 @@ export class OpenCanvas {
 		channel.onmessage = ({ paths }) => {
 			if (over) return;
 			this.preview.changed(paths);
-			if (!paths.length || paths.includes(this.writing.path))
-				void this.writing.changed().catch(() => undefined);
-			const isKnown = (path: string): boolean => this.files.some((file) => file.path === path);
-			if (!paths.every(isKnown)) void this.listFiles();
+			const { path: open } = this.writing;
+			if (!paths.length || paths.includes(open)) void this.#look();
+			// What is typed into the open file is told as well, and makes no other files.
+			if (!paths.length || paths.some((path) => path !== open)) void this.listFiles();
 		};
-		api
-			.canvasFollow(this.#projectId, this.name, channel)
-			.then((number) => {
-				stop = () => void api.streamStop(number);
-				if (over) stop();
-			})
-			.catch((error: unknown) => {
-				if (!over) this.failure = refusedFrom(error);
-			});
+		const begin = (): Promise<unknown> =>
+			this.#try(
+				'follow',
+				() => void begin(),
+				async () => {
+					const number = await api.canvasFollow(this.#projectId, this.name, channel);
+					stop = () => void api.streamStop(number).catch(() => undefined);
+					if (over) stop();
+				}
+			);
+		void begin();
 		return () => {
 			over = true;
 			stop();
+			this.#refused.delete('follow');
 		};
+	}
+
+	/** Looks what became of the open file; that it was removed shows in the list. */
+	async #look(): Promise<void> {
+		try {
+			await this.writing.changed();
+		} catch {
+			await this.listFiles();
+		}
 	}
 
 	/** Shows what was typed into files of the open canvas, or what is on disk instead. */
 	async #preview(typed: boolean): Promise<void> {
 		const { name } = this;
-		const drafts = Object.values(this.drafts).filter(({ path }) => path.startsWith(this.whole('')));
+		const drafts = Object.values(this.#drafts.all).filter(({ path }) =>
+			path.startsWith(this.whole(''))
+		);
 		await Promise.all(
 			drafts.map(({ path, text }) =>
 				api.canvasDraft(
@@ -179,6 +244,7 @@ export class OpenCanvas {
 		};
 		return {
 			path,
+			whole,
 			read: async () => asText(await api.fileRead(id, whole)) ?? refuse(path),
 			write: async (text, hash) => {
 				const done = await api.fileWrite(id, whole, { text, ...form }, hash);
@@ -189,29 +255,30 @@ export class OpenCanvas {
 				await api.canvasDraft(id, canvas, path, text);
 			},
 			keep: async (typed) => {
-				const { [whole]: known, ...others } = this.drafts;
 				if (typed) {
-					const draft = { path: whole, text: typed.text, seen: typed.hash || null, ...form };
-					this.drafts = { ...others, [whole]: draft };
-					await api.fileKeepDraft(id, draft);
-				} else if (known) {
-					this.drafts = others;
-					await api.fileForgetDraft(id, whole);
-				}
+					const { text, hash } = typed;
+					await this.#drafts.keep({ path: whole, text, seen: hash || null, ...form });
+				} else if (this.#drafts.all[whole]) await this.#drafts.forget(whole);
 			},
 			kept: () => {
-				const draft = this.drafts[whole];
+				const draft = this.#drafts.all[whole];
 				return draft ? { text: draft.text, hash: draft.seen ?? '' } : null;
 			}
 		};
 	}
 
-	async #try(work: () => Promise<unknown>): Promise<void> {
-		this.failure = null;
+	/** Does something; why it was refused stays until the same has been done. */
+	async #try(
+		what: string,
+		again: () => void,
+		work: () => Promise<unknown>,
+		counts = (): boolean => true
+	): Promise<void> {
 		try {
 			await work();
+			if (counts()) this.#refused.delete(what);
 		} catch (error) {
-			this.failure = refusedFrom(error);
+			if (counts()) this.#refused.set(what, { error: refusedFrom(error), again });
 		}
 	}
 }

@@ -1,3 +1,5 @@
+import { refusedFrom } from '$ipc';
+
 /** A text as it was read: its hash tells later whether somebody else wrote it meanwhile. */
 export interface ReadText {
 	text: string;
@@ -10,6 +12,8 @@ export type Saved = { hash: string } | { conflict: ReadText | null };
 /** A file of a canvas, and of that canvas only, whichever is looked at later. */
 export interface Page {
 	readonly path: string;
+	/** Its path within the project, which no file of another canvas has. */
+	readonly whole: string;
 	read(): Promise<ReadText>;
 	/** Writes over what was read; without a hash, as a new file. */
 	write(text: string, hash: string | null): Promise<Saved>;
@@ -26,12 +30,14 @@ export interface Page {
 
 /** How long a pause in typing is before the preview follows, ms. */
 const SHOW_MS = 150;
-/** The same before what was typed is kept. */
+/** How soon what is typed is kept, ms. */
 const KEEP_MS = 600;
 
 /** The file of a canvas that is being written. What is typed and not saved is kept when another is. */
 export class Writing {
 	path = $state('');
+	/** Its path within the project. */
+	whole = $state('');
 	text = $state('');
 	/** Text and hash on disk, as last read or written; null while nothing is open. */
 	saved = $state.raw<ReadText | null>(null);
@@ -41,7 +47,10 @@ export class Writing {
 	#page: Page | null = null;
 	#shows: ReturnType<typeof setTimeout> | undefined;
 	#keeps: ReturnType<typeof setTimeout> | undefined;
+	#saving: Promise<boolean> | null = null;
 	#turn = 0;
+	#looks = 0;
+	#saves = 0;
 
 	/** Opens a file, with what was typed into it before and not saved. */
 	async open(page: Page): Promise<void> {
@@ -49,9 +58,12 @@ export class Writing {
 		await this.leave();
 		const read = await page.read();
 		if (turn !== this.#turn) return;
+		// What was typed while it was read belongs to the file of before, too.
+		if (this.#keeps !== undefined) void this.leave().catch(() => undefined);
 		const kept = page.kept();
 		this.#page = page;
 		this.path = page.path;
+		this.whole = page.whole;
 		this.#take(read);
 		if (!kept || kept.text === read.text) return;
 		this.text = kept.text;
@@ -63,26 +75,46 @@ export class Writing {
 	type(text: string): void {
 		this.text = text;
 		clearTimeout(this.#shows);
-		clearTimeout(this.#keeps);
-		// It is on the screen still; the next pause tries again.
+		// It is on the screen still, and is kept with what is typed next.
 		this.#shows = setTimeout(() => void this.#show().catch(() => undefined), SHOW_MS);
-		this.#keeps = setTimeout(() => void this.#keep().catch(() => undefined), KEEP_MS);
+		// Who types without a pause loses no more than who pauses.
+		this.#keeps ??= setTimeout(() => void this.#keep().catch(() => undefined), KEEP_MS);
 	}
 
 	/** Saves. What somebody else wrote meanwhile is kept and shown instead. */
 	async save(): Promise<boolean> {
+		if (this.#saving) {
+			// What was typed since that began is saved as well.
+			await this.#saving.catch(() => undefined);
+			return this.save();
+		}
 		const page = this.#page;
 		if (!page || !this.saved || (!this.dirty && this.conflict === undefined)) return true;
+		this.#saving = this.#write(page, this.saved.hash || null).finally(() => {
+			this.#saves += 1;
+			this.#saving = null;
+		});
+		return this.#saving;
+	}
+
+	async #write(page: Page, hash: string | null): Promise<boolean> {
 		const { text } = this;
-		const done = await page.write(text, this.saved.hash || null);
-		if (page !== this.#page) return false;
+		const done = await page.write(text, hash);
+		const isOpen = page === this.#page;
 		if ('conflict' in done) {
-			this.conflict = done.conflict;
+			if (isOpen) this.conflict = done.conflict;
 			return false;
 		}
-		this.saved = { text, hash: done.hash };
-		this.conflict = undefined;
-		await this.#settled();
+		if (isOpen) {
+			this.saved = { text, hash: done.hash };
+			this.conflict = undefined;
+			await this.#settled();
+			return true;
+		}
+		// Another file was opened meanwhile; what was typed into this one since is beside what is saved.
+		const since = page.kept();
+		const typed = since && since.text !== text ? { text: since.text, hash: done.hash } : null;
+		await Promise.all([page.show(typed?.text ?? null), page.keep(typed)]);
 		return true;
 	}
 
@@ -93,9 +125,21 @@ export class Writing {
 	async changed(): Promise<void> {
 		const page = this.#page;
 		if (!page || !this.saved) return;
-		const read = await page.read();
-		if (page !== this.#page || read.hash === this.saved.hash) return;
-		if (this.dirty && read.text !== this.text) this.conflict = read;
+		const look = ++this.#looks;
+		const saves = this.#saves;
+		const read = await page.read().catch((error: unknown) => {
+			if (refusedFrom(error).code !== 'file_missing') throw error;
+			return null;
+		});
+		if (page !== this.#page || look !== this.#looks) return;
+		if (this.#saving || saves !== this.#saves) {
+			// What was read before the end of a save may be older than what is saved.
+			await this.#saving?.catch(() => undefined);
+			return this.changed();
+		}
+		if (!read) this.conflict = null;
+		else if (read.hash === this.saved.hash) this.conflict = undefined;
+		else if (this.dirty && read.text !== this.text) this.conflict = read;
 		else this.#take(read);
 	}
 
@@ -113,10 +157,21 @@ export class Writing {
 		return this.save();
 	}
 
-	/** Keeps what was typed now: another file is opened, or the page is left. */
+	/** Keeps at once what was typed: another file is opened, or the page is left. */
 	async leave(): Promise<void> {
-		if (!this.#page || !this.dirty) return;
+		if (!this.#page || (!this.dirty && this.#keeps === undefined)) return;
 		await Promise.all([this.#show(), this.#keep()]);
+	}
+
+	/** The file is gone for good, and what was typed into it is given up. */
+	close(): void {
+		clearTimeout(this.#shows);
+		clearTimeout(this.#keeps);
+		this.#keeps = undefined;
+		this.#page = null;
+		this.path = this.whole = '';
+		this.#take({ text: '', hash: '' });
+		this.saved = null;
 	}
 
 	#take(read: ReadText): void {
@@ -137,6 +192,7 @@ export class Writing {
 
 	async #keep(): Promise<void> {
 		clearTimeout(this.#keeps);
+		this.#keeps = undefined;
 		const { text, saved } = this;
 		await this.#page?.keep(this.dirty && saved ? { text, hash: saved.hash } : null);
 	}

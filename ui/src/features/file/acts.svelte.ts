@@ -1,18 +1,12 @@
 import { api, refusedFrom } from '$ipc';
 import { place } from '$models/place.svelte';
 import { copied } from '$parts/format';
+import type { Loss } from '$parts/LossDialog.svelte';
 import { toast } from '$parts/toast';
 import type { Naming } from './NameDialog.svelte';
 import type { Spot, Tab } from './tab.svelte';
 import { folderOf, isWithin, joined, nameOf } from './tree.svelte';
 import type { Workspace } from './workspace.svelte';
-
-/** What would be lost, and what is done when that is wanted. */
-export interface Loss {
-	tabs: Tab[];
-	verb: string;
-	act: () => void;
-}
 
 const above = (path: string): string[] =>
 	path
@@ -54,8 +48,9 @@ export class FileActs {
 			const next = this.workspace.close(tab);
 			if (was) place.ask({ file: next?.path ?? null });
 		};
-		if (tab.unsaved) this.losing = { tabs: [tab], verb: 'Close without saving', act };
-		else act();
+		if (tab.unsaved) {
+			this.losing = { paths: [tab.path], verb: 'Close without saving', act };
+		} else act();
 	}
 
 	async save(tab: Tab | undefined): Promise<void> {
@@ -136,7 +131,8 @@ export class FileActs {
 				toast.say(`${path} is in the bin`);
 			});
 		const inside = this.workspace.unsaved.filter((tab) => isWithin(tab.path, path));
-		if (inside.length) this.losing = { tabs: inside, verb: 'Delete without saving', act };
+		const paths = inside.map((tab) => tab.path);
+		if (paths.length) this.losing = { paths, verb: 'Delete without saving', act };
 		else act();
 	}
 

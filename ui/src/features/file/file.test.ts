@@ -32,8 +32,15 @@ class Disk implements Files {
 		this.draft = null;
 		return { outcome: 'done', hash: `hash of ${text}`, bytes: text.length };
 	}
+	async load(): Promise<void> {}
+	kept(path: string): DraftView | undefined {
+		return this.draft?.path === path ? this.draft : undefined;
+	}
 	async keep(draft: DraftView): Promise<void> {
 		this.draft = draft;
+	}
+	async move(_: string, path: string): Promise<void> {
+		if (this.draft) this.draft = { ...this.draft, path };
 	}
 	async forget(): Promise<void> {
 		this.draft = null;
@@ -52,7 +59,7 @@ const missing = (): Refused =>
 
 async function opened(disk: Disk): Promise<Tab> {
 	const tab = new Tab(disk, 'a.txt');
-	await tab.open();
+	await tab.look();
 	return tab;
 }
 
@@ -147,16 +154,13 @@ test('what was typed is kept after a pause and forgotten when it is taken back',
 	expect(disk.draft).toBeNull();
 	await vi.advanceTimersByTimeAsync(1_000);
 	expect(disk.draft).toMatchObject({ path: 'a.txt', text: 'typed', seen: 'hash of one\n' });
-	const draft = disk.draft;
-	if (!draft) throw new Error('it was kept');
-	const again = new Tab(disk, 'a.txt');
-	await again.open(draft);
+	const again = await opened(disk);
 	expect(again.text).toBe('typed');
 	expect(again.unsaved).toBe(true);
 	disk.text = 'two\n';
-	const later = new Tab(disk, 'a.txt');
-	await later.open(draft);
+	const later = await opened(disk);
 	expect(later.conflict?.hash).toBe('hash of two\n');
+	disk.text = 'one\n';
 	tab.change('one\n');
 	await vi.advanceTimersByTimeAsync(1_000);
 	expect(disk.draft).toBeNull();
@@ -173,49 +177,105 @@ test('what is typed is kept at once when somebody turns to something else', asyn
 	expect(disk.draft?.text).toBe('typed');
 });
 
-test('what was typed before is shown, whoever else opens the file at the same time', async () => {
+test('who types without a pause loses no more than who pauses', async () => {
+	vi.useFakeTimers();
 	const disk = new Disk();
-	await disk.keep(draftOf('typed'));
-	const draft = disk.draft ?? undefined;
+	const tab = await opened(disk);
+	for (let letters = 'a'; letters.length < 20; letters += 'a') {
+		tab.change(letters);
+		await vi.advanceTimersByTimeAsync(100);
+	}
+	expect(disk.draft?.text.length).toBeGreaterThan(10);
+	vi.useRealTimers();
+});
+
+test('a look that began before a save shows nothing older than what is saved', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
 	const ends: (() => void)[] = [];
-	vi.spyOn(disk, 'read').mockImplementation(async () => {
+	vi.spyOn(disk, 'read').mockImplementationOnce(async () => {
 		const read = await Disk.prototype.read.call(disk);
 		await new Promise<void>((end) => ends.push(end));
 		return read;
 	});
-	for (const order of [
-		[undefined, draft],
-		[draft, undefined]
-	]) {
-		const tab = new Tab(disk, 'a.txt');
-		const opens = order.map((known) => tab.open(known));
-		await vi.waitFor(() => expect(ends.length).toBeGreaterThan(0));
-		for (const end of ends.splice(0).reverse()) end();
-		await Promise.all(opens);
-		await tab.open();
-		expect(tab.text).toBe('typed');
-		expect(tab.unsaved).toBe(true);
-	}
+	const look = tab.look();
+	await vi.waitFor(() => expect(ends.length).toBe(1));
+	tab.change('mine\n');
+	expect(await tab.save()).toBe(true);
+	ends[0]?.();
+	await look;
+	expect([tab.text, tab.unsaved, tab.conflict]).toEqual(['mine\n', false, null]);
+});
+
+test('what is typed while it is saved is saved by a second save, and meets itself not', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	tab.change('two\n');
+	const first = tab.save();
+	tab.change('three\n');
+	expect(await Promise.all([first, tab.save()])).toEqual([true, true]);
+	expect(disk.text).toBe('three\n');
+	expect([tab.unsaved, tab.conflict]).toEqual([false, null]);
+	await vi.waitFor(() => expect(disk.draft).toBeNull());
 });
 
 test('what was typed before waits for a file that cannot be read for the moment', async () => {
 	const disk = new Disk();
-	const tab = new Tab(disk, 'a.txt');
-	const read = vi.spyOn(disk, 'read');
-	read.mockRejectedValueOnce(new Error('the folder is away'));
-	await tab.open(draftOf('typed'));
+	await disk.keep(draftOf('typed'));
+	vi.spyOn(disk, 'read').mockRejectedValueOnce(new Error('the folder is away'));
+	const tab = await opened(disk);
 	expect(tab.failure).not.toBeNull();
+	// Whoever closes it now is asked.
+	expect(tab.unsaved).toBe(true);
 	await tab.look();
 	expect(tab.text).toBe('typed');
 	expect(tab.failure).toBeNull();
 });
 
 test('what was kept earlier replaces nothing that is being typed', async () => {
-	const tab = await opened(new Disk());
+	const disk = new Disk();
+	const tab = await opened(disk);
+	await disk.keep(draftOf('older'));
 	tab.change('newer');
-	await tab.open(draftOf('older'));
+	await tab.look();
 	expect(tab.text).toBe('newer');
 	await tab.discard();
+});
+
+test('what was typed into the same file elsewhere is shown, and what was saved there as well', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	tab.change('here');
+	await tab.turn();
+	await disk.keep(draftOf('here and there'));
+	await tab.look();
+	expect([tab.text, tab.unsaved, tab.conflict]).toEqual(['here and there', true, null]);
+	disk.text = 'here, there and saved';
+	await disk.forget();
+	await tab.look();
+	expect([tab.text, tab.unsaved]).toEqual(['here, there and saved', false]);
+});
+
+test('what was typed into a file that was removed is shown beside the one that comes instead', async () => {
+	const disk = new Disk();
+	disk.text = null;
+	await disk.keep(draftOf('typed'));
+	const tab = await opened(disk);
+	expect([tab.text, tab.gone, tab.unsaved]).toEqual(['typed', true, true]);
+	disk.text = 'another\n';
+	await tab.look();
+	expect([tab.text, tab.gone]).toEqual(['typed', false]);
+	expect(tab.conflict?.hash).toBe('hash of another\n');
+});
+
+test('what was typed goes along when a file is moved, and nothing stays behind', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	tab.change('typed');
+	await tab.moved('b.txt');
+	expect(disk.draft).toMatchObject({ path: 'b.txt', text: 'typed' });
+	await tab.discard();
+	expect(disk.draft).toBeNull();
 });
 
 const draftOf = (text: string): DraftView => ({

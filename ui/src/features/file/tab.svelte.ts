@@ -7,17 +7,24 @@ import {
 	type FileReadView,
 	type NewTextView
 } from '$ipc';
+import { draftsOf } from '$models/draft.svelte';
 import type { EditorMemory } from '$parts/editor/core';
 import { nameOf } from './tree.svelte';
 
-/** How long a pause in typing is before what was typed is kept. */
-const PAUSE_MS = 600;
+/** How soon what is typed is kept, ms. */
+const KEPT_AFTER_MS = 600;
 
 /** How the door to the engine looks to a tab; tests bring their own. */
 export interface Files {
 	read: (path: string) => Promise<FileReadView>;
 	write: (path: string, text: NewTextView, seen: string | null) => ReturnType<typeof api.fileWrite>;
+	/** Makes known what was typed before into files, wherever that was. */
+	load: () => Promise<unknown>;
+	/** What was typed into a file and is not saved. */
+	kept: (path: string) => DraftView | undefined;
+	/** These count at once; the answer comes when they outlast the program. */
 	keep: (draft: DraftView) => Promise<unknown>;
+	move: (from: string, to: string) => Promise<unknown>;
 	forget: (path: string) => Promise<unknown>;
 }
 
@@ -29,12 +36,18 @@ export interface Spot {
 }
 
 /** The files of a project, behind the door. */
-export const filesOf = (projectId: string): Files => ({
-	read: (path) => api.fileRead(projectId, path),
-	write: (path, text, seen) => api.fileWrite(projectId, path, text, seen),
-	keep: (draft) => api.fileKeepDraft(projectId, draft),
-	forget: (path) => api.fileForgetDraft(projectId, path)
-});
+export function filesOf(projectId: string): Files {
+	const drafts = draftsOf(projectId);
+	return {
+		read: (path) => api.fileRead(projectId, path),
+		write: (path, text, seen) => api.fileWrite(projectId, path, text, seen),
+		load: () => drafts.load(),
+		kept: (path) => drafts.all[path],
+		keep: (draft) => drafts.keep(draft),
+		move: (from, to) => drafts.move(from, to),
+		forget: (path) => drafts.forget(path)
+	};
+}
 
 /** An open file: what is on the disk, and what somebody made of it since. */
 export class Tab {
@@ -58,19 +71,19 @@ export class Tab {
 	readonly #saved: string | null = $derived(
 		this.content?.kind === 'text' ? this.content.text : null
 	);
-	/** Whether something was changed here and not saved. */
-	readonly unsaved: boolean = $derived(
-		this.#saved !== null && (this.gone || this.text !== this.#saved)
-	);
+	/** Whether something was typed and not saved, even if it cannot be shown yet. */
+	readonly unsaved: boolean = $derived.by(() => {
+		if (this.content === null) return this.#files.kept(this.path) !== undefined;
+		return this.#saved !== null && (this.gone || this.text !== this.#saved);
+	});
 
 	readonly #files: Files;
 	/** Runs while something was typed that is not kept yet. */
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	/** What was typed into it before and is not shown yet. */
-	#brought: DraftView | undefined;
-	#opening: Promise<void> | undefined;
+	#writing: Promise<boolean> | null = null;
 	#lookAgain = false;
 	#looks = 0;
+	#saves = 0;
 	#closed = false;
 
 	constructor(files: Files, path: string) {
@@ -78,63 +91,11 @@ export class Tab {
 		this.path = path;
 	}
 
-	/**
-	 * Reads the file for the first time; with what was typed into it before, also later. Several may
-	 * ask at once, and only one of them may know what was typed: it is shown whoever comes last.
-	 */
-	async open(draft?: DraftView): Promise<void> {
-		if (draft) this.#brought = draft;
-		else if (this.read) return;
-		this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
-		return this.#opening;
-	}
-
-	async #open(): Promise<void> {
-		let read: FileReadView;
-		try {
-			read = await this.#files.read(this.path);
-		} catch (error) {
-			const failure = refusedFrom(error);
-			if (this.#brought && failure.code === 'file_missing') this.#begin(this.#brought);
-			else this.failure = failure;
-			return;
-		}
-		const draft = this.#brought;
-		this.#brought = undefined;
-		this.failure = null;
-		// What is being typed right now is newer than all that was kept.
-		if (this.#timer !== undefined) return;
-		if (draft && read.content.kind === 'text') {
-			this.read = read;
-			this.text = draft.text;
-			// What it was typed into is not there any more: the difference to what is can be told.
-			const stale = read.hash !== draft.seen && draft.text !== read.content.text;
-			if (stale) this.conflict = read;
-		} else this.#take(read);
-	}
-
-	/** A text whose file is not there. */
-	#begin(draft: DraftView): void {
-		const { text, ending, has_mark } = draft;
-		const content: ContentView = { kind: 'text', text, ending, has_mark };
-		this.read = { content, bytes: 0, hash: null, is_readonly: false };
-		this.text = text;
-		this.gone = true;
-		this.#brought = undefined;
-	}
-
-	#take(read: FileReadView): void {
-		this.read = read;
-		this.gone = false;
-		this.conflict = null;
-		this.text = read.content.kind === 'text' ? read.content.text : '';
-	}
-
 	/** Somebody typed. */
 	change(text: string): void {
 		this.text = text;
-		clearTimeout(this.#timer);
-		this.#timer = setTimeout(() => void this.keep(), PAUSE_MS);
+		// Who types without a pause loses no more than who pauses.
+		this.#timer ??= setTimeout(() => void this.keep(), KEPT_AFTER_MS);
 	}
 
 	/** Keeps what was typed, over the end of the program; forgets it when it is what is saved. */
@@ -147,11 +108,11 @@ export class Tab {
 		const kept = this.unsaved
 			? this.#files.keep({ path, text, ending, has_mark, seen: this.read?.hash ?? null })
 			: this.#files.forget(path);
-		// It is on the screen still; the next pause tries again.
+		// It is on the screen still, and is kept with what is typed next.
 		await kept.catch(() => undefined);
 	}
 
-	/** Keeps at once what would be kept after the next pause: somebody turns to something else. */
+	/** Keeps at once what would be kept soon: somebody turns to something else. */
 	async turn(): Promise<void> {
 		if (this.#timer !== undefined) await this.keep();
 	}
@@ -161,57 +122,113 @@ export class Tab {
 		this.#timer = undefined;
 	}
 
-	/** Another program may have changed the file. */
+	/**
+	 * Reads the file, for the first time or again, as another program may have changed it; and shows
+	 * what was typed into it and not saved, wherever that was.
+	 */
 	async look(): Promise<void> {
 		if (this.saving) {
 			this.#lookAgain = true;
 			return;
 		}
-		if (this.failure && (this.#brought || !this.read)) return this.open(this.#brought);
-		if (!this.read) return;
 		const turn = ++this.#looks;
-		let now: FileReadView;
+		const saves = this.#saves;
+		let now: FileReadView | CommandError;
 		try {
+			await this.#files.load();
 			now = await this.#files.read(this.path);
 		} catch (error) {
-			if (turn !== this.#looks) return;
-			const { code } = refusedFrom(error);
-			if (code === 'file_missing') {
-				this.gone = true;
-				this.conflict = null;
-			}
-			return;
+			now = refusedFrom(error);
 		}
-		// What was read meanwhile may be older than what is saved, or than what a later look saw.
-		if (this.saving) this.#lookAgain = true;
-		if (this.saving || turn !== this.#looks) return;
-		const same = now.hash !== null && now.hash === this.read.hash;
-		if (same) {
+		if (turn !== this.#looks || this.#closed) return;
+		// What was read before the end of a save may be older than what is saved.
+		if (this.saving || saves !== this.#saves) return this.look();
+		if ('code' in now) this.#miss(now);
+		else this.#see(now);
+	}
+
+	/** What is on the disk now. */
+	#see(now: FileReadView): void {
+		this.failure = null;
+		this.#bring(now);
+		if (now.hash !== null && now.hash === this.read?.hash) {
 			this.gone = false;
 			this.conflict = null;
-			this.read = { ...now, content: this.read.content };
-		} else if (this.unsaved && !this.gone && !says(now, this.text)) this.conflict = now;
-		else if (this.gone && this.text !== this.#saved && !says(now, this.text)) {
-			this.gone = false;
-			this.conflict = now;
+			this.read = now;
+		} else if (this.#typed && this.unsaved && !says(now, this.text)) {
+			const untouched = this.gone && this.text === this.#saved;
+			if (untouched) this.#take(now);
+			else {
+				this.gone = false;
+				this.conflict = now;
+			}
 		} else this.#take(now);
+		// What is saved needs no keeping.
+		if (!this.unsaved && this.#files.kept(this.path)) void this.keep();
+	}
+
+	/** Whether something was typed here or elsewhere: what is neither is saved, or given up. */
+	get #typed(): boolean {
+		return this.#timer !== undefined || this.#files.kept(this.path) !== undefined;
+	}
+
+	/** Shows what was typed elsewhere, or before. What is being typed right now is newer. */
+	#bring(now: FileReadView | null): void {
+		const draft = this.#timer === undefined ? this.#files.kept(this.path) : undefined;
+		if (!draft || (this.read && draft.text === this.text)) return;
+		const { text, ending, has_mark, seen } = draft;
+		const fresh = now && (now.hash === seen || says(now, text));
+		const there = now?.content.kind === 'text' ? now.content : null;
+		const content = there ?? { kind: 'text' as const, text: '', ending, has_mark };
+		this.text = text;
+		// What it was typed into is not there any more: the difference to what is can be told.
+		this.read = fresh ? now : { bytes: 0, is_readonly: false, ...now, content, hash: seen };
+	}
+
+	/** The file cannot be read. */
+	#miss(failure: CommandError): void {
+		const isMissing = failure.code === 'file_missing';
+		if (isMissing || this.read) this.#bring(null);
+		if (!this.read) this.failure = failure;
+		else if (isMissing) {
+			this.failure = null;
+			this.gone = true;
+			this.conflict = null;
+		}
+	}
+
+	#take(read: FileReadView): void {
+		this.read = read;
+		this.gone = false;
+		this.conflict = null;
+		this.text = read.content.kind === 'text' ? read.content.text : '';
 	}
 
 	/** Saves; `false` when it is not saved, which then is shown. */
 	async save(): Promise<boolean> {
 		const content = this.content;
-		if (content?.kind !== 'text' || this.saving || this.conflict) return false;
+		if (content?.kind !== 'text' || this.conflict) return false;
+		if (this.#writing) {
+			// What was typed since that began is saved as well.
+			await this.#writing.catch(() => undefined);
+			return this.save();
+		}
 		if (!this.unsaved) return true;
 		return this.#write(this.gone ? null : (this.read?.hash ?? null));
 	}
 
-	async #write(seen: string | null): Promise<boolean> {
+	#write(seen: string | null): Promise<boolean> {
+		const writing = this.#written(seen).finally(() => (this.#writing = null));
+		this.#writing = writing;
+		return writing;
+	}
+
+	async #written(seen: string | null): Promise<boolean> {
 		const content = this.content;
 		if (content?.kind !== 'text') return false;
 		const { text } = this;
 		const { ending, has_mark } = content;
 		this.saving = true;
-		this.#rest();
 		try {
 			const done = await this.#files.write(this.path, { text, ending, has_mark }, seen);
 			if (done.outcome === 'done') {
@@ -228,7 +245,8 @@ export class Tab {
 			return done.outcome === 'done';
 		} finally {
 			this.saving = false;
-			if (this.unsaved) void this.keep();
+			this.#saves += 1;
+			void this.keep();
 			if (this.#lookAgain) {
 				this.#lookAgain = false;
 				void this.look();
@@ -239,33 +257,32 @@ export class Tab {
 	/** Of two texts, this one: it takes the place of the one that was shown beside it. */
 	async keepMine(): Promise<boolean> {
 		const there = this.conflict;
-		if (!there) return false;
+		if (!there || this.saving) return false;
 		return this.#write(there.hash);
 	}
 
 	/** Of two texts, the one on the disk: what was typed here is given up. */
 	async takeTheirs(): Promise<void> {
-		if (!this.conflict) return;
+		if (!this.conflict || this.saving) return;
+		this.#rest();
 		this.#take(this.conflict);
 		await this.#files.forget(this.path).catch(() => undefined);
 	}
 
 	/** The file has another path now, and what was typed goes along. */
 	async moved(path: string): Promise<void> {
+		void this.turn();
 		const before = this.path;
 		this.path = path;
-		if (this.unsaved) {
-			await this.#files.forget(before).catch(() => undefined);
-			await this.keep();
-		}
+		await this.#files.move(before, path).catch(() => undefined);
 	}
 
 	/** It is closed, and what was typed is given up. */
 	async discard(): Promise<void> {
+		const typed = this.unsaved || this.#timer !== undefined;
 		this.#rest();
-		const { unsaved } = this;
 		this.#closed = true;
-		if (unsaved) await this.#files.forget(this.path).catch(() => undefined);
+		if (typed) await this.#files.forget(this.path).catch(() => undefined);
 	}
 }
 

@@ -37,12 +37,13 @@ test('what was typed before is shown when the page opens the same file while it 
 	const workspace = new Workspace('p');
 	const begun = workspace.begin();
 	workspace.open('a.txt');
-	await workspace.look();
+	void workspace.look();
 	await vi.waitFor(() => expect(reads.length).toBeGreaterThan(0));
 	await new Promise((later) => setTimeout(later, 20));
 	for (const answer of reads) answer();
+	reads.length = 0;
+	await vi.waitFor(() => expect(workspace.tab('a.txt')?.content).not.toBeNull());
 	await begun;
-	await new Promise((later) => setTimeout(later, 20));
 	expect(workspace.tab('a.txt')?.text).toBe('typed');
 	clearMocks();
 });

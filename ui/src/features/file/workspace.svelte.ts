@@ -1,5 +1,6 @@
 import { untrack } from 'svelte';
-import { api, Channel, refusedFrom, type DraftView, type FolderNewsView } from '$ipc';
+import { api, Channel, refusedFrom, type FolderNewsView } from '$ipc';
+import { draftsOf, type Drafts } from '$models/draft.svelte';
 import { filesOf, Tab, type Spot } from './tab.svelte';
 import { folderOf, isWithin, Tree } from './tree.svelte';
 import { Search } from './search.svelte';
@@ -14,7 +15,7 @@ export class Workspace {
 	/** Counts what was put into the bin and taken out of it. */
 	binned = $state(0);
 	#begun = false;
-	#drafts: Promise<Record<string, DraftView>> | null = null;
+	readonly #drafts: Drafts;
 
 	/** The folders in which something is seen, to be watched. */
 	readonly watched: string[] = $derived.by(() => {
@@ -26,44 +27,20 @@ export class Workspace {
 	constructor(readonly projectId: string) {
 		this.tree = new Tree((folder) => api.fileList(projectId, folder));
 		this.search = new Search(projectId);
+		this.#drafts = draftsOf(projectId);
 	}
 
-	/** Loads what is seen; at first also what was typed and not saved before. */
+	/** Loads what is seen, for the first time or again, and opens what was typed into and not saved. */
 	async begin(): Promise<void> {
-		if (this.#begun) {
-			// Something may have been typed into the same files elsewhere, as in a canvas.
-			this.#drafts = null;
-			return this.look();
-		}
+		if (this.#begun) return this.look();
 		this.#begun = true;
-		await Promise.all([this.tree.load(''), this.#bringDrafts()]);
+		await Promise.all([this.tree.load(''), this.#openDrafts()]);
 	}
 
-	/** What was typed before, by path, until a tab takes it. */
-	#known(): Promise<Record<string, DraftView>> {
-		this.#drafts ??= api.fileDrafts(this.projectId).then(
-			(drafts) => Object.fromEntries(drafts.map((draft) => [draft.path, draft])),
-			() => {
-				// The folder may come back, and with it what was typed.
-				this.#drafts = null;
-				return {};
-			}
-		);
-		return this.#drafts;
-	}
-
-	async #bringDrafts(): Promise<void> {
-		const drafts = await this.#known();
-		await Promise.all(
-			Object.keys(drafts).map((path) => {
-				const tab = this.tab(path);
-				return tab ? tab.open(taken(drafts, path)) : this.open(path);
-			})
-		);
-	}
-
-	async #begin(tab: Tab): Promise<void> {
-		await tab.open(taken(await this.#known(), tab.path));
+	async #openDrafts(): Promise<void> {
+		// Why it is not known what was typed, each file says.
+		await this.#drafts.load().catch(() => undefined);
+		for (const path of Object.keys(this.#drafts.all)) this.open(path);
 	}
 
 	/** Looks at everything anew: after a while away, or when more changed than was told. */
@@ -72,8 +49,13 @@ export class Workspace {
 		await Promise.all([
 			this.tree.refresh(),
 			...this.tabs.map((tab) => tab.look()),
-			this.#bringDrafts()
+			this.#openDrafts()
 		]);
+	}
+
+	/** Somebody turns to something else: what was typed is kept at once. */
+	turn(): void {
+		for (const tab of this.tabs) void tab.turn();
 	}
 
 	tab(path: string): Tab | undefined {
@@ -86,7 +68,7 @@ export class Workspace {
 		if (!tab) {
 			tab = new Tab(filesOf(this.projectId), path);
 			this.tabs = [...this.tabs, tab];
-			void this.#begin(tab);
+			void tab.look();
 		}
 		if (spot) tab.spot = spot;
 	}
@@ -172,13 +154,6 @@ export class Workspace {
 			};
 		});
 	}
-}
-
-/** What was typed into a file, for the one that shows it. */
-function taken(drafts: Record<string, DraftView>, path: string): DraftView | undefined {
-	const draft = drafts[path];
-	Reflect.deleteProperty(drafts, path);
-	return draft;
 }
 
 // One a project, so that nothing that was typed is gone when somebody comes back.
