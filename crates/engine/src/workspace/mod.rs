@@ -80,7 +80,9 @@ impl From<WorkspaceError> for EngineError {
                 EngineError::conflict(code, message)
             }
             // The system's own answers; who sees them can do something about most.
-            WorkspaceError::System { .. } => PortError::new(code, message).into(),
+            WorkspaceError::System { .. } | WorkspaceError::NotRemoved { .. } => {
+                PortError::new(code, message).into()
+            }
         };
         told.evidence(error.evidence()).next_step(next)
     }

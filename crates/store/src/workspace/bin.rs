@@ -46,6 +46,9 @@ pub struct Restoration {
 impl Workspace {
     /// Puts a file, a link or a folder into the bin. `id` names it there: letters and digits, never
     /// used before, growing with time.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::NotRemoved`] when all of it is in the bin and some of it is still where it was.
     pub fn delete(&self, path: &FilePath, id: &str, now: Timestamp) -> Result<BinEntry> {
         let _alone = alone();
         let (place, found) = self.look(path)?;
@@ -62,7 +65,11 @@ impl Workspace {
         make_private(&folder)?;
         write_about(&folder, &entry)?;
         match carry(&place, &folder.join(CONTENT)) {
-            Ok(()) => Ok(entry),
+            Ok(Carried::Moved) => Ok(entry),
+            Ok(Carried::NotRemoved(source)) => Err(WorkspaceError::NotRemoved {
+                path: path.to_string(),
+                source,
+            }),
             Err(error) => {
                 let _ = fs::remove_dir_all(&folder);
                 Err(error)
@@ -108,7 +115,7 @@ impl Workspace {
         self.make_folder(&entry.path.folder())?;
         let path = self.free_path(&entry.path.folder(), entry.path.name())?;
         carry(&folder.join(CONTENT), &self.place(&path)?)?;
-        // What is left of it holds nothing any more.
+        // What is left of it holds nothing that is not back, too.
         let _ = fs::remove_dir_all(&folder);
         Ok(Restoration {
             path,
@@ -161,17 +168,30 @@ fn read_about(folder: &Path) -> Option<BinEntry> {
     serde_json::from_slice(&fs::read(folder.join(ABOUT)).ok()?).ok()
 }
 
-/// Moves something, also to another disk: then it is copied whole before it is removed.
-fn carry(from: &Path, to: &Path) -> Result<()> {
+/// What became of something that was to be moved. All of it is at its new place.
+enum Carried {
+    Moved,
+    /// Some of it is still at the old place, too.
+    NotRemoved(io::Error),
+}
+
+/// Moves something, also to another disk: then it is copied whole before it is removed. After an
+/// error nothing is at the new place and everything at the old one.
+fn carry(from: &Path, to: &Path) -> Result<Carried> {
     match fs::rename(from, to) {
+        Ok(()) => return Ok(Carried::Moved),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
-        done => return done.map_err(failed("move", from)),
+        Err(error) => return Err(failed("move", from)(error)),
     }
-    let copied = copy_all(from, to).and_then(|()| remove(from));
-    if copied.is_err() && from.symlink_metadata().is_ok() {
+    if let Err(error) = copy_all(from, to) {
         let _ = remove(to);
+        return Err(error);
     }
-    copied
+    // From here on the copy is the only whole one.
+    Ok(match remove(from) {
+        Ok(()) => Carried::Moved,
+        Err(error) => Carried::NotRemoved(error),
+    })
 }
 
 /// As [`change::copy_of`], with links as they are: this is the same thing in another place.
@@ -199,13 +219,11 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
     }
 }
 
-fn remove(place: &Path) -> Result<()> {
-    match place.symlink_metadata() {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(place),
-        Ok(_) => fs::remove_file(place),
-        Err(error) => Err(error),
+fn remove(place: &Path) -> io::Result<()> {
+    match place.symlink_metadata()?.is_dir() {
+        true => fs::remove_dir_all(place),
+        false => fs::remove_file(place),
     }
-    .map_err(failed("remove", place))
 }
 
 /// Files in something, and their bytes.

@@ -8,7 +8,7 @@ use std::{
 /// The answer of everything that is done to files.
 pub type Result<T> = std::result::Result<T, WorkspaceError>;
 
-/// Something that could not be done to files; nothing was changed then.
+/// Something that could not be done to files; nothing was changed then, unless it says so.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
     /// The project's folder is not there.
@@ -76,6 +76,14 @@ pub enum WorkspaceError {
     /// Nothing of that id is in the bin.
     #[error("It is not in the bin any more.")]
     NotInBin,
+    /// All of it is in the bin, and some of it is still where it was, too.
+    #[error("“{path}” was copied into the bin, but could not be removed altogether.")]
+    NotRemoved {
+        /// The path.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// Somebody stopped it.
     #[error("It was stopped.")]
     Stopped,
@@ -106,6 +114,7 @@ impl WorkspaceError {
             Self::TooLarge { .. } => "file_too_large",
             Self::BadPattern { .. } => "invalid_search",
             Self::NotInBin => "bin_entry_missing",
+            Self::NotRemoved { .. } => "file_not_removed",
             Self::Stopped => "cancelled",
             Self::System { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "file_disk_full",
@@ -120,7 +129,9 @@ impl WorkspaceError {
     /// What shows it, where there is more to say than its message.
     pub fn evidence(&self) -> Option<String> {
         match self {
-            Self::System { source, .. } => Some(source.to_string()),
+            Self::System { source, .. } | Self::NotRemoved { source, .. } => {
+                Some(source.to_string())
+            }
             _ => None,
         }
     }
@@ -141,6 +152,9 @@ impl WorkspaceError {
             Self::TooLarge { .. } => "Open it with another program.",
             Self::BadPattern { .. } => "Correct the expression, or search for plain text.",
             Self::NotInBin => "Look at the bin again.",
+            Self::NotRemoved { .. } => {
+                "Nothing is lost: the bin holds all of it. Change the permissions of what is left, then delete it."
+            }
             Self::Stopped => "Start it again when you want.",
             Self::System { .. } => match self.code() {
                 "file_disk_full" => "Free some space, then do it again. Nothing was lost.",

@@ -68,3 +68,48 @@ fn emptying_removes_one_or_everything_for_good() {
     assert_eq!(it.bin().unwrap(), []);
     assert_eq!(it.empty_bin(None).unwrap(), (0, 0));
 }
+
+/// On another disk something is copied before it is removed, and what can be removed of it may be
+/// less than all.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_copy_in_the_bin_stays_when_not_all_can_be_removed_from_another_disk() {
+    use nix::unistd::{Uid, getuid, setfsuid};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let allow = |place: &Path, mode| {
+        fs::set_permissions(place, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let (here, Ok(there)) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm")) else {
+        return println!("SKIPPED: there is no second disk");
+    };
+    let device = |folder: &tempfile::TempDir| folder.path().metadata().unwrap().dev();
+    if device(&here) == device(&there) {
+        return println!("SKIPPED: there is no second disk");
+    }
+    let (aside, root) = (here.path(), there.path());
+    fs::create_dir_all(root.join("a/closed")).unwrap();
+    fs::write(root.join("a/closed/x"), "1").unwrap();
+    fs::write(root.join("a/y"), "22").unwrap();
+    for open in [aside, root, &root.join("a")] {
+        allow(open, 0o777);
+    }
+    allow(&root.join("a/closed"), 0o555);
+
+    let it = Workspace::open(root, aside).unwrap();
+    // Nothing is closed to root.
+    let is_root = getuid().is_root();
+    if is_root {
+        setfsuid(Uid::from_raw(65_534));
+    }
+    let told = it.delete(&path("a"), "1", at(1));
+    if is_root {
+        setfsuid(Uid::from_raw(0));
+    }
+    assert_eq!(told.unwrap_err().code(), "file_not_removed");
+    allow(&root.join("a/closed"), 0o755);
+    let back = it.restore("1").unwrap().path;
+    assert_eq!(back, path("a (2)"));
+    let text = |file: &str| fs::read_to_string(root.join(back.as_str()).join(file)).unwrap();
+    assert_eq!((text("closed/x"), text("y")), ("1".into(), "22".into()));
+}
