@@ -80,7 +80,10 @@ fn a_copy_in_the_bin_stays_when_not_all_can_be_removed_from_another_disk() {
     let allow = |place: &Path, mode| {
         fs::set_permissions(place, fs::Permissions::from_mode(mode)).unwrap();
     };
-    let (here, Ok(there)) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm")) else {
+    let (here, Ok(there)) = (
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir_in("/dev/shm"),
+    ) else {
         return println!("SKIPPED: there is no second disk");
     };
     let device = |folder: &tempfile::TempDir| folder.path().metadata().unwrap().dev();
