@@ -114,32 +114,7 @@ pub(super) async fn create(
         caller.may("dns:edit")?;
         let draft = draft(zone, None, parse::<Wish>(&body)?)?;
         check_neighbours(books, zone, &draft, None)?;
-        let Draft {
-            name,
-            kind,
-            content,
-            data,
-            priority,
-            ttl,
-            proxied,
-            comment,
-            tags,
-        } = draft;
-        let record = Record {
-            id,
-            zone: zone.id.clone(),
-            name,
-            kind,
-            content,
-            data,
-            priority,
-            ttl,
-            proxied,
-            comment,
-            tags,
-            created_at: now,
-            modified_at: now,
-        };
+        let record = draft.record(id, zone.id.clone(), now, now);
         let view = view(&record);
         books.records.insert(record.id.clone(), record);
         Ok::<_, CloudflareError>(view)
@@ -185,30 +160,8 @@ async fn change(
         let before = own(books, caller, zone_id, id)?;
         let draft = draft(zone, keep(before), parse::<Wish>(body)?)?;
         check_neighbours(books, zone, &draft, Some(id))?;
-        let Draft {
-            name,
-            kind,
-            content,
-            data,
-            priority,
-            ttl,
-            proxied,
-            comment,
-            tags,
-        } = draft;
-        let record = Record {
-            name,
-            kind,
-            content,
-            data,
-            priority,
-            ttl,
-            proxied,
-            comment,
-            tags,
-            modified_at: now,
-            ..before.clone()
-        };
+        let (id, zone_id) = (before.id.clone(), before.zone.clone());
+        let record = draft.record(id, zone_id, before.created_at, now);
         let view = view(&record);
         books.records.insert(record.id.clone(), record);
         Ok::<_, CloudflareError>(view)

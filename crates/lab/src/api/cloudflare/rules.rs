@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -64,6 +65,31 @@ impl Draft {
             proxied: record.proxied,
             comment: record.comment.clone(),
             tags: record.tags.clone(),
+        }
+    }
+
+    /// A record of a zone that consists of it.
+    pub(super) fn record(
+        self,
+        id: String,
+        zone: String,
+        created_at: Timestamp,
+        modified_at: Timestamp,
+    ) -> Record {
+        Record {
+            id,
+            zone,
+            name: self.name,
+            kind: self.kind,
+            content: self.content,
+            data: self.data,
+            priority: self.priority,
+            ttl: self.ttl,
+            proxied: self.proxied,
+            comment: self.comment,
+            tags: self.tags,
+            created_at,
+            modified_at,
         }
     }
 }
