@@ -244,7 +244,12 @@ pub async fn restore(
                 "What was there before is kept as {}, sealed with the same passphrase.",
                 restored.before.display()
             );
-            desk.leave_notice("Everything was brought back from an export", &text);
+            let recalled = restored.recalled.told().into_iter();
+            let text: Vec<String> = [text].into_iter().chain(recalled).collect();
+            desk.leave_notice(
+                "Everything was brought back from an export",
+                &text.join(" "),
+            );
             reopen(app).await;
             Ok(restored.before)
         }

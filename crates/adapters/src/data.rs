@@ -8,7 +8,7 @@ use crate::{
 };
 use plimsoll_domain::Secret;
 use plimsoll_engine::{
-    Diagnostics, Engine, EngineError,
+    Diagnostics, Engine, EngineError, Recalled,
     ports::{Clock, PortError},
 };
 use plimsoll_store::Store;
@@ -22,6 +22,9 @@ use std::{
 pub struct Restored {
     /// An export of everything that was there before, sealed with the same passphrase.
     pub before: PathBuf,
+    /// What was done about versions of projects' files that the database which was brought back does
+    /// not know.
+    pub recalled: Recalled,
 }
 
 /// Writes everything into one file: the store, and our entries of the keychain; answers its size in
@@ -74,6 +77,10 @@ pub async fn restore_everything(
     let stamp = now.to_string().replace(':', "-");
     let before = folder.join(format!("before-restore-{stamp}.plimsoll"));
     let present = engine.everything().await?;
+    // What is in the present database only is found afterwards by its record.
+    if let Err(error) = engine.record_versions().await {
+        tracing::warn!("not every version has a record: {error}");
+    }
     {
         let (to, passphrase) = (before.clone(), passphrase.clone());
         let (entries, copy) = (present.entries.clone(), present.database);
@@ -92,7 +99,20 @@ pub async fn restore_everything(
     if let Some(aside) = aside {
         remove(&aside);
     }
-    Ok(Restored { before })
+    // It is brought back, whatever comes of this: the next opening goes on with it.
+    let recalled = recall(engine).await.unwrap_or_else(|error| {
+        tracing::warn!("versions that the database does not know are not listed yet: {error}");
+        Recalled::default()
+    });
+    Ok(Restored { before, recalled })
+}
+
+/// Lists again what was saved after the database that was brought back.
+async fn recall(engine: &Engine) -> Result<Recalled, EngineError> {
+    let engine = engine.reopened().await?;
+    let recalled = engine.recall_after_restore().await;
+    engine.shut().await?;
+    recalled
 }
 
 /// Writes diagnostics as `tar.zst`, readable by its owner only; answers its size in bytes.

@@ -114,6 +114,7 @@ pub async fn desktop(settings: Settings) -> plimsoll_engine::Result<Engine> {
     if let Some(damage) = damage {
         engine.note_mended(&damage).await?;
     }
+    engine.recall_and_tell().await;
     Ok(engine)
 }
 

@@ -377,3 +377,53 @@ fn settings_of_a_project_are_kept_checked_and_taken_along() {
     assert_eq!(refused["code"], "invalid_settings");
     fs::remove_file(file).unwrap();
 }
+
+#[test]
+fn a_database_that_is_brought_back_lists_again_what_was_saved_after_it_was_exported() {
+    let (desk, folder, _) = desk();
+    let passphrase = desk.folder().join("sealing");
+    fs::write(&passphrase, "a passphrase for the export\n").unwrap();
+    let export = desk.folder().join("everything.plimsoll");
+    let (passphrase, export) = (passphrase.to_str().unwrap(), export.to_str().unwrap());
+    let sealed = ["--passphrase-file", passphrase];
+    let save = |text: &str| {
+        fs::write(folder.path().join("index.html"), text).unwrap();
+        desk.ok(&["versions", "save", "--project", "site", "-m", text])
+    };
+    save("one");
+    desk.ok(&[&["data", "export", export], &sealed[..]].concat());
+    save("two");
+    save("three");
+    let list = || desk.ok(&["versions", "list", "--project", "site"]);
+    let before = list();
+    let restored = desk.ok(&[&["data", "restore", export], &sealed[..]].concat());
+    let back = restored["recalled"]["back"].as_array().unwrap();
+    assert_eq!(back.len(), 2, "{restored}");
+    assert_eq!(list(), before);
+    desk.ok(&["versions", "restore", "--project", "site", "2"]);
+    let page = fs::read_to_string(folder.path().join("index.html")).unwrap();
+    assert_eq!(page, "two");
+
+    // Said in words, too; and a copy that somebody put there by hand is found at the next command.
+    let again = [&["data", "restore", export], &sealed[..]].concat();
+    let told = desk.call(&again).stdout;
+    assert!(told.contains("Versions 2, 3 of “site”"), "{told}");
+    let database = desk.home().join("plimsoll.db");
+    let backups = fs::read_dir(desk.home().join("backups")).unwrap();
+    let mut backups: Vec<_> = backups.map(|entry| entry.unwrap().path()).collect();
+    backups.sort();
+    for end in ["-wal", "-shm"] {
+        let _ = fs::remove_file(desk.home().join(format!("plimsoll.db{end}")));
+    }
+    // It is of the moment of the first export.
+    let found = backups
+        .iter()
+        .find(|path| path.to_str().unwrap().contains("on-request"));
+    fs::copy(found.unwrap(), &database).unwrap();
+    let numbers = list();
+    let numbers = numbers.as_array().unwrap().iter();
+    let numbers: Vec<u64> = numbers.map(|row| row["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [3, 2, 1]);
+    let check = desk.ok(&["versions", "check", "--read-data"]);
+    assert_eq!(check["hurt"], serde_json::json!([]));
+}

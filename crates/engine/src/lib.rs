@@ -73,8 +73,9 @@ pub use servers::{
 };
 pub use tour::{Tour, TourGround};
 pub use versions::{
-    Checked, FileContent, HurtVersion, ImportedProject, ImportedVersion, ProjectDocument, Prunable,
-    Repaired, RestoredVersion, SavedVersion, Saving, SavingNews, SettingsDocument,
+    Checked, FileContent, HurtVersion, ImportedProject, ImportedVersion, KeptProject, LostVersion,
+    ProjectDocument, Prunable, Recalled, Repaired, RestoredVersion, Returned, SavedVersion, Saving,
+    SavingNews, SettingsDocument,
 };
 pub use workspace::{Emptied, FileHash, SearchNews, Searching};
 pub use world::{Patience, Ports, Settings};

@@ -116,6 +116,8 @@ pub(crate) struct World {
     pub canvas: crate::canvas::Preview,
     pub here: crate::runs::InThisProcess,
     pub files: OnceCell<plimsoll_store::files::Files>,
+    /// Set once every version has a record.
+    pub recorded: OnceCell<()>,
     sealer: OnceCell<Sealer>,
 }
 
@@ -133,6 +135,7 @@ impl World {
             canvas: crate::canvas::Preview::default(),
             here: crate::runs::InThisProcess::default(),
             files: OnceCell::new(),
+            recorded: OnceCell::new(),
             sealer: OnceCell::new(),
         }
     }
@@ -148,6 +151,12 @@ impl World {
             .files
             .get_or_try_init(|| async { plimsoll_store::files::Files::open(&folder).await })
             .await?)
+    }
+
+    /// The records of versions that lie beside their files.
+    pub fn records(&self) -> plimsoll_store::files::Records {
+        let folder = self.store.folder().join(crate::versions::FOLDER);
+        plimsoll_store::files::Records::of(&folder)
     }
 
     /// Milliseconds since a moment.

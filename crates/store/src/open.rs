@@ -131,6 +131,17 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens what lies in the same folder now, as whom this one was opened.
+    pub async fn open_again(&self) -> Result<Store> {
+        Store::open(Opening {
+            folder: self.inner.folder.clone(),
+            new_device: self.inner.device.clone(),
+            author: self.inner.author.clone(),
+            now: Arc::clone(&self.inner.now),
+        })
+        .await
+    }
+
     /// The folder that holds everything.
     pub fn folder(&self) -> &Path {
         &self.inner.folder

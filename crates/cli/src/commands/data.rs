@@ -63,11 +63,18 @@ pub async fn run(verb: DataVerb, desk: &Desk) -> Answer {
             let passphrase = input::secret("passphrase of the export", passphrase_file.as_deref())?;
             let restored =
                 plimsoll_adapters::restore_everything(engine, &file, &passphrase).await?;
-            output.answer(&json!({"before": restored.before}), |_| {
-                format!(
+            let told = json!({"before": restored.before, "recalled": restored.recalled});
+            output.answer(&told, |_| {
+                let text = format!(
                     "Everything was brought back. What was there before is kept as {}.",
                     restored.before.display()
-                )
+                );
+                let recalled = restored.recalled.told().into_iter();
+                [text]
+                    .into_iter()
+                    .chain(recalled)
+                    .collect::<Vec<_>>()
+                    .join("\n")
             });
         }
         DataVerb::Diagnostics { file } => {

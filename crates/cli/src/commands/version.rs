@@ -206,6 +206,9 @@ pub async fn run(verb: VersionVerb, desk: &Desk) -> Answer {
                         repaired.unsaved.join("\n")
                     ));
                 }
+                for line in repaired.recalled.told() {
+                    desk.output.note(&line);
+                }
                 repaired.left
             } else {
                 engine.check_versions(read_data).await?
@@ -379,7 +382,12 @@ fn report(desk: &Desk, found: &Checked) -> Answer {
                 0 => String::new(),
                 count => format!(", {count} pieces of content proved byte by byte"),
             };
-            format!("Everything can be read: {} packs{proved}.", found.packs)
+            let kept = found.kept.iter().map(|kept| format!("\n{}", kept.told()));
+            let kept: String = kept.collect();
+            format!(
+                "Everything can be read: {} packs{proved}.{kept}",
+                found.packs
+            )
         });
         return Ok(());
     }

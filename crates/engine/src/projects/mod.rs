@@ -103,8 +103,9 @@ impl Engine {
             .next_step("Remove its environments first."));
         }
         let services = world.store.services_of(id).await?;
-        let versions = world.store.versions_of(id).await?;
         let mut write = world.store.write().await?;
+        // One writer at a time: none is saved from here on.
+        let versions = world.store.versions_of(id).await?;
         for service in services {
             write.delete::<Service>(&service.id).await?;
         }
@@ -123,6 +124,7 @@ impl Engine {
         )
         .await?;
         let seq = write.commit().await?;
+        crate::versions::forget_records(world, id).await;
         Ok(Receipt { id, seq })
     }
 

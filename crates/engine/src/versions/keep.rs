@@ -1,5 +1,9 @@
 //! Which versions are kept, and proving that they can be read.
 
+use super::{
+    recall::{KeptProject, Projects, Recalled, kept, recall},
+    unlisted::{roots_of, unlisted},
+};
 use crate::{Engine, Receipt, Result, error::EngineError};
 use plimsoll_domain::{
     ProjectId, VersionId,
@@ -9,6 +13,7 @@ use plimsoll_domain::{
     source::Source,
     version::{Retention, Version, prunable},
 };
+use plimsoll_store::files::{Record, RecordId};
 use serde::Serialize;
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
@@ -35,6 +40,8 @@ pub struct Checked {
     pub damaged_packs: Vec<String>,
     /// Versions of which not everything can be read.
     pub hurt: Vec<HurtVersion>,
+    /// Projects that the database does not have, whose versions are kept.
+    pub kept: Vec<KeptProject>,
 }
 
 /// A version of which not everything can be read.
@@ -57,6 +64,8 @@ pub struct Repaired {
     pub found: u64,
     /// Projects whose folders could not be saved again, each with the reason.
     pub unsaved: Vec<String>,
+    /// What was done about versions that the database did not know.
+    pub recalled: Recalled,
     /// What is still hurt, after everything that the projects' folders still have was kept again.
     pub left: Checked,
 }
@@ -155,6 +164,11 @@ impl Engine {
             self.audited(&mut write, "version.prune", about, details)
                 .await?;
             write.commit().await?;
+            let gone = versions.iter().map(RecordId::from).collect();
+            // Their rows are buried: the next opening removes what stays.
+            if let Err(error) = self.world.records().remove(gone).await {
+                tracing::warn!("records of versions that were let go stay for now: {error}");
+            }
         }
         let pruned = planned.prune(world.now().as_millis()).await?;
         Ok(Prunable {
@@ -182,13 +196,17 @@ impl Engine {
             .partition(|version| gone.contains(&version.id));
         let mut all = self.all_versions().await?;
         all.retain(|version| !gone.contains(&version.id));
-        Ok((going, all.iter().map(|version| version.root).collect()))
+        let mut keep = roots_of(&all);
+        // What the database does not know may be what somebody saved after it was copied.
+        let unlisted = unlisted(&self.world).await?;
+        keep.extend(unlisted.roots(&self.world).await?);
+        Ok((going, keep))
     }
 
     /// Proves that every version can be read; with `read_data` by reading every byte.
     pub async fn check_versions(&self, read_data: bool) -> Result<Checked> {
         let versions = self.all_versions().await?;
-        let roots: Vec<ContentHash> = versions.iter().map(|version| version.root).collect();
+        let roots = roots_of(&versions);
         let check = self.file_store().await?.check(&roots, read_data).await?;
         let projects = self.projects().await?;
         let hurt = versions.into_iter().filter_map(|version| {
@@ -206,16 +224,25 @@ impl Engine {
             packs: check.packs,
             proved: check.proved,
             damaged_packs: check.damaged_packs,
+            kept: kept(&self.world.records(), &unlisted(&self.world).await?).await?,
         })
     }
 
-    /// Makes the store say again what it really holds, and keeps again what the projects' folders
-    /// still have of what is lost.
+    /// Makes the store say again what it really holds, keeps again what the projects' folders still
+    /// have of what is lost, and lists again what the database does not know.
     pub async fn repair_versions(&self) -> Result<Repaired> {
         let (files, now) = (self.file_store().await?, self.world.now());
         let versions = self.all_versions().await?;
-        let roots: Vec<ContentHash> = versions.iter().map(|version| version.root).collect();
+        let mut roots = roots_of(&versions);
+        let records = self.world.records();
+        for id in records.set_aside().await? {
+            records.take_up(id).await?;
+        }
+        roots.extend(unlisted(&self.world).await?.roots(&self.world).await?);
         let mended = files.mend(&roots, now.as_millis()).await?;
+        self.record_versions().await?;
+        let recalled = recall(&self.world, Projects::All).await?;
+        recalled.leave_notice(self).await;
         let mut unsaved = Vec::new();
         for project in self.projects().await? {
             let folder = self.project_folder(project.id).await?;
@@ -236,12 +263,13 @@ impl Engine {
             struck: mended.struck,
             found: mended.found,
             unsaved,
+            recalled,
             left: self.check_versions(true).await?,
         })
     }
 
     /// The versions of all projects that there are.
-    async fn all_versions(&self) -> Result<Vec<Version>> {
+    pub(super) async fn all_versions(&self) -> Result<Vec<Version>> {
         let projects: BTreeSet<ProjectId> = self
             .projects()
             .await?
@@ -283,6 +311,7 @@ impl Engine {
         act: &str,
         details: serde_json::Value,
     ) -> Result<Receipt<VersionId>> {
+        let id = version.id;
         let mut write = self.world.store.write().await?;
         write.put(version).await.map_err(|error| {
             let taken = matches!(error, plimsoll_store::StoreError::Taken { .. });
@@ -295,11 +324,14 @@ impl Engine {
         })?;
         self.audited(&mut write, act, format!("version:{}", version.id), details)
             .await?;
+        let project = write.need::<Project>(&version.project_id).await?.name;
+        let version = version.clone();
+        self.world
+            .records()
+            .write(Record { version, project })
+            .await?;
         let seq = write.commit().await?;
-        Ok(Receipt {
-            id: version.id,
-            seq,
-        })
+        Ok(Receipt { id, seq })
     }
 }
 

@@ -5,15 +5,18 @@ mod keep;
 mod left_out;
 mod look;
 mod made;
+mod recall;
 mod restore;
 mod save;
 mod saving;
 mod settings;
+mod unlisted;
 mod unpack;
 
 pub use archive::{ImportedProject, ImportedVersion};
 pub use keep::{Checked, HurtVersion, Prunable, Repaired};
 pub use look::FileContent;
+pub use recall::{KeptProject, LostVersion, Recalled, Returned};
 pub use restore::RestoredVersion;
 pub use save::SavedVersion;
 pub use saving::{Saving, SavingNews};
@@ -21,6 +24,7 @@ pub use settings::{ProjectDocument, SettingsDocument};
 
 pub(crate) use left_out::left_out_of_versions;
 pub(crate) use save::save_before;
+pub(crate) use unlisted::forget_records;
 pub(crate) use unpack::{Unpacked, throw_away, unpack, unpacked};
 
 use crate::{Engine, Receipt, Result, error::EngineError, world::World};

@@ -1,5 +1,6 @@
 //! Saving versions.
 
+use super::unlisted::record_all;
 use crate::{Engine, Receipt, Result, error::EngineError, world::World};
 use plimsoll_domain::{
     ProjectId, VersionId,
@@ -7,7 +8,7 @@ use plimsoll_domain::{
     project::Project,
     version::{Version, VersionCause},
 };
-use plimsoll_store::files::{Guard, Progress};
+use plimsoll_store::files::{Guard, Progress, Record, RecordId};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -123,8 +124,13 @@ async fn record(
     cause: VersionCause,
     state: State,
 ) -> Result<(Version, i64)> {
-    world.store.need::<Project>(&project).await?;
+    // Versions of an earlier release of the program have no record yet; this one can do without theirs.
+    let recorded = world.recorded.get_or_try_init(|| record_all(world));
+    if let Err(error) = recorded.await {
+        tracing::warn!("not every version has a record yet: {error}");
+    }
     let mut write = world.store.write().await?;
+    let name = write.need::<Project>(&project).await?.name;
     // One writer at a time: nobody else numbers a version until this one is committed.
     let last = world.store.versions_of(project).await?.into_iter().next();
     if is_automatic(cause)
@@ -156,7 +162,22 @@ async fn record(
         .auditor
         .record(&mut write, "version.save", &about, details)
         .await?;
-    let seq = write.commit().await?;
+    let record = Record {
+        version: version.clone(),
+        project: name,
+    };
+    // It lies there before the row does: whatever happens to the database, the version can be found.
+    world.records().write(record).await?;
+    let seq = match write.commit().await {
+        Ok(seq) => seq,
+        Err(error) => {
+            let id = RecordId::from(&version);
+            if let Err(error) = world.records().remove(vec![id]).await {
+                tracing::warn!("the record of a version that was not saved stays: {error}");
+            }
+            return Err(error.into());
+        }
+    };
     drop(state.guard);
     Ok((version, seq))
 }

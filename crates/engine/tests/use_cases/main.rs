@@ -15,6 +15,7 @@ mod history;
 mod hosts;
 mod projects;
 mod provisioning;
+mod recalls;
 mod resuming;
 mod secrets;
 mod tour;

@@ -3,7 +3,8 @@
 //! A version is the hash of a tree; a tree names its files' content by hash. Content lies in packs
 //! ([`pack`]), an index says where ([`index`]). Everything is written in an order that a power cut
 //! at any moment leaves every saved version readable: objects, flushed; the pack's name, flushed;
-//! the index, in one transaction; and only then, by the caller, the version.
+//! the index, in one transaction; and only then, by the caller, the version: first its record, beside
+//! the packs ([`Records`]), and then its row.
 
 mod archive;
 mod check;
@@ -18,6 +19,7 @@ mod mend;
 mod pack;
 mod prune;
 mod read;
+mod records;
 mod restore;
 mod save;
 mod seen;
@@ -31,6 +33,7 @@ pub use ignored::{Rules, check_patterns};
 pub use ignores::{Ignores, is_never_saved, momentary_name};
 pub use mend::Mended;
 pub use prune::{Planned, Pruned, Pruning};
+pub use records::{Record, RecordId, Records};
 pub use restore::Restored;
 pub use save::{Progress, Saved};
 pub(crate) use walk::{Found, Listed, Visit, walk};
@@ -61,6 +64,7 @@ pub struct Files {
     folder: PathBuf,
     packs: PathBuf,
     index: Index,
+    records: Records,
 }
 
 /// While it is held, nothing that was just saved is pruned. Keep it until the version is recorded.
@@ -84,6 +88,7 @@ impl Files {
             folder: folder.to_owned(),
             packs,
             index,
+            records: Records::of(folder),
         };
         // What saves that were cut off have left is put in order when nobody is at work.
         if let Some(_alone) = Held::try_alone(&files.lock())?
@@ -96,7 +101,24 @@ impl Files {
 
     async fn tidy(&self) -> Result<()> {
         self.adopt().await?;
-        self.sweep()
+        self.sweep()?;
+        self.records.sweep()
+    }
+
+    /// The records of versions that lie beside the packs.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Waits until nobody prunes, and keeps a pruning away.
+    pub async fn unpruned(&self) -> Result<Guard> {
+        self.beside_others().await
+    }
+
+    /// Whether there is anything of a state: its tree has a place in a pack that is there.
+    pub async fn knows(&self, root: ContentHash) -> Result<bool> {
+        let found = self.index.find(root).await?;
+        Ok(found.is_some_and(|(pack, _)| pack::pack_path(&self.packs, &pack).is_file()))
     }
 
     /// Closes it.
@@ -128,6 +150,22 @@ impl Files {
             }
         }
         Ok(missing)
+    }
+
+    /// Whether there is nothing of any of these states.
+    pub async fn misses_any(&self, roots: &[ContentHash]) -> Result<bool> {
+        for root in roots {
+            if !self.knows(*root).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether anything waits to be deleted by a later pruning.
+    pub async fn condemned_any(&self) -> Result<bool> {
+        let packs = self.index.packs().await?;
+        Ok(packs.iter().any(|pack| pack.condemned_ms.is_some()))
     }
 
     async fn beside_others(&self) -> Result<Guard> {

@@ -1,7 +1,7 @@
 //! Kills a process at the n-th moment that matters, and a test that does so at each.
 
-use super::{Desk, Model, content_of, now, prune};
-use crate::files::{Files, Progress};
+use super::{Desk, Model, content_of, now, prune, record};
+use crate::files::{Files, Progress, RecordId};
 use plimsoll_domain::content::ContentHash;
 use std::{
     env, fs,
@@ -37,6 +37,8 @@ async fn is_killed_at_the_moment_that_its_parent_names() {
             .parse()
             .unwrap();
         prune(&files, &[keep], 0).await;
+        let gone = RecordId::from(&record(keep, 1).version);
+        files.records().remove(vec![gone]).await.unwrap();
         // A second pruning, a week later, deletes what the first one condemned.
         prune(&files, &[keep], 7 * 86_400_000).await;
     } else {
@@ -45,7 +47,11 @@ async fn is_killed_at_the_moment_that_its_parent_names() {
             .save(&workspace, &[], now(), &Arc::new(Progress::default()))
             .await
             .unwrap();
-        fs::write(place.join("saved"), saved.root.to_string()).unwrap();
+        // Twice: it is named, too.
+        let mut recorded = record(saved.root, 2);
+        files.records().write(recorded.clone()).await.unwrap();
+        recorded.version.pinned = true;
+        files.records().write(recorded).await.unwrap();
     }
     fs::write(place.join("done"), "").unwrap();
 }
@@ -65,6 +71,16 @@ fn killed_at(moment: i64, place: &Path, prune: bool) -> bool {
     }
     let _ = command.output().unwrap();
     place.join("done").exists()
+}
+
+/// The states that have a record, in the order of their numbers.
+async fn recorded(files: &Files) -> Vec<ContentHash> {
+    let mut states = Vec::new();
+    for id in files.records().list().await.unwrap() {
+        let record = files.records().read(id).await.unwrap();
+        states.push(record.unwrap().version.root);
+    }
+    states
 }
 
 fn noise(seed: u8, length: usize) -> Vec<u8> {
@@ -90,6 +106,7 @@ async fn grown(moment: i64) -> (tempfile::TempDir, ContentHash, Model) {
         .await
         .unwrap();
     let model = content_of(&files, first.root).await;
+    files.records().write(record(first.root, 1)).await.unwrap();
     fs::write(workspace.join("a/first"), noise(3, 6_000)).unwrap();
     fs::write(workspace.join("b"), noise(moment as u8, 70_000)).unwrap();
     (place, first.root, model)
@@ -107,6 +124,12 @@ async fn a_kill_at_any_write_of_a_save_leaves_every_saved_version_readable() {
             files.check(&[first], true).await.unwrap().is_whole(),
             "killed at {moment}"
         );
+        // Whatever has a record can be read: what the database does not know comes back whole.
+        let recorded = recorded(&files).await;
+        assert_eq!(recorded[0], first, "killed at {moment}");
+        assert!(recorded.len() == 2 || !ended, "killed at {moment}");
+        let check = files.check(&recorded, true).await.unwrap();
+        assert!(check.is_whole(), "killed at {moment}");
         // The next save works, and what was left behind goes with the next pruning.
         let workspace = place.path().join("workspace");
         let again = files
@@ -149,6 +172,10 @@ async fn a_kill_at_any_write_of_a_pruning_leaves_what_is_kept_readable() {
                 .unwrap()
                 .root
         };
+        {
+            let files = Files::open(&place.path().join("store")).await.unwrap();
+            files.records().write(record(kept, 2)).await.unwrap();
+        }
         fs::write(place.path().join("keep"), kept.to_string()).unwrap();
         let ended = killed_at(moment, place.path(), true);
         let files = Files::open(&place.path().join("store")).await.unwrap();
@@ -163,7 +190,10 @@ async fn a_kill_at_any_write_of_a_pruning_leaves_what_is_kept_readable() {
             expected,
             "killed at {moment}"
         );
+        let recorded = recorded(&files).await;
+        assert_eq!(recorded.last(), Some(&kept), "killed at {moment}");
         if ended {
+            assert_eq!(recorded.len(), 1, "what was let go comes back");
             assert!(moment > 2, "the fuse was never burned");
             assert!(
                 files.bytes().await.unwrap() < 1_000_000,

@@ -9,13 +9,16 @@ mod huge;
 mod odd_archives;
 mod property;
 mod raw_zip;
+mod records;
 mod repairs;
 mod restores;
 
-use super::{Files, Progress, Saved};
+use super::{Files, Progress, Record, Saved};
 use plimsoll_domain::{
-    Timestamp,
+    ProjectId, Timestamp, VersionId,
     content::{ContentHash, Node},
+    name::Name,
+    version::{Version, VersionCause},
 };
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -72,6 +75,30 @@ impl Desk {
         let mut model = Model::new();
         gather(self.workspace.path(), "", &mut model);
         model
+    }
+}
+
+/// What is recorded of a state as the version of this number.
+fn record(root: ContentHash, number: u32) -> Record {
+    let entropy = [0; 10];
+    let version = Version {
+        id: VersionId::mint(Timestamp::from_millis(i64::from(number)), entropy),
+        project_id: ProjectId::mint(Timestamp::from_millis(0), entropy),
+        number,
+        root,
+        message: format!("state {number}\nof “many”"),
+        cause: VersionCause::Saved,
+        name: None,
+        pinned: false,
+        author: "somebody@somewhere".to_owned(),
+        files: 1,
+        bytes: 2,
+        added_bytes: 3,
+        created_at: Timestamp::from_millis(4),
+    };
+    Record {
+        version,
+        project: Name::parse("site").unwrap(),
     }
 }
 

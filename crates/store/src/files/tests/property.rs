@@ -1,7 +1,8 @@
 //! Any sequence of edits, saves, restores and prunings gives back exactly what was saved.
 
-use super::{Desk, Model, prune};
+use super::{Desk, Model, prune, record};
 use crate::files::{
+    Files, Record, RecordId, Saved,
     pack::{Objects, Writer, pack_path},
     packs_in,
 };
@@ -21,6 +22,8 @@ enum Act {
     LoseIndex,
     Twin(prop::sample::Index),
     Mend,
+    CopyDatabase,
+    PutDatabaseBack,
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -50,6 +53,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::LoseIndex),
         1 => any::<prop::sample::Index>().prop_map(Act::Twin),
         1 => Just(Act::Mend),
+        1 => Just(Act::CopyDatabase),
+        1 => Just(Act::PutDatabaseBack),
     ]
 }
 
@@ -80,37 +85,73 @@ fn delete(model: &mut Model, desk: &Desk, path: &str) {
     }
 }
 
+/// What is kept of each version, oldest first, and what was saved as it: the rows of a database.
+#[derive(Clone, Default)]
+struct Rows {
+    versions: Vec<(Record, Model)>,
+    last: u32,
+}
+
+impl Rows {
+    /// Enters a version, its record first.
+    async fn enter(&mut self, files: &Files, saved: Saved, model: Model) {
+        self.last += 1;
+        let record = record(saved.root, self.last);
+        files.records().write(record.clone()).await.unwrap();
+        self.versions.push((record, model));
+    }
+    fn roots(&self) -> Vec<ContentHash> {
+        let versions = self.versions.iter();
+        versions.map(|(record, _)| record.version.root).collect()
+    }
+}
+
+/// What the records say.
+async fn recorded(files: &Files) -> Vec<Record> {
+    let mut recorded = Vec::new();
+    for id in files.records().list().await.unwrap() {
+        recorded.extend(files.records().read(id).await.unwrap());
+    }
+    recorded
+}
+
 async fn play(acts: Vec<Act>) {
     let mut desk = Desk::new().await;
     let mut now = Model::new();
-    let mut saved: Vec<(ContentHash, Model)> = Vec::new();
+    let mut saved = Rows::default();
+    let mut copy = Rows::default();
     let mut time = 0;
     for act in acts {
         match act {
             Act::Write(path, content) => put(&mut now, &desk, &path, content),
             Act::Delete(path) => delete(&mut now, &desk, &path),
-            Act::Save => saved.push((desk.save().await.root, now.clone())),
-            Act::Restore(index) if !saved.is_empty() => {
-                let (root, model) = index.get(&saved).clone();
+            Act::Save => {
                 let present = desk.save().await;
-                saved.push((present.root, now.clone()));
+                saved.enter(&desk.files, present, now.clone()).await;
+            }
+            Act::Restore(index) if !saved.versions.is_empty() => {
+                let (record, model) = index.get(&saved.versions).clone();
+                let present = desk.save().await;
+                let before = Some(present.root);
+                saved.enter(&desk.files, present, now.clone()).await;
                 let place = desk.workspace.path();
                 let done = desk
                     .files
-                    .restore(place, Some(present.root), root, None)
+                    .restore(place, before, record.version.root, None)
                     .await
                     .unwrap();
                 assert_eq!(done.left, Vec::<String>::new());
                 now = model;
             }
-            Act::RestoreOne(index, path) if !saved.is_empty() => {
-                let (root, model) = index.get(&saved).clone();
+            Act::RestoreOne(index, path) if !saved.versions.is_empty() => {
+                let (record, model) = index.get(&saved.versions).clone();
                 let present = desk.save().await;
-                saved.push((present.root, now.clone()));
+                let before = Some(present.root);
+                saved.enter(&desk.files, present, now.clone()).await;
                 let place = desk.workspace.path();
                 let only = Some(path.as_str());
                 desk.files
-                    .restore(place, Some(present.root), root, only)
+                    .restore(place, before, record.version.root, only)
                     .await
                     .unwrap();
                 // What is restored in part may clash with what stands there and is left alone; the
@@ -135,13 +176,15 @@ async fn play(acts: Vec<Act>) {
                 }
                 now = on_disk;
             }
-            Act::Prune(index) if !saved.is_empty() => {
+            Act::Prune(index) if !saved.versions.is_empty() => {
                 // Also everything, the state that the workspace is in included.
-                let from = index.index(saved.len() + 1);
-                saved.drain(..from);
+                let from = index.index(saved.versions.len() + 1);
+                let gone = saved.versions.drain(..from);
+                let gone = gone.map(|(record, _)| RecordId::from(&record.version));
+                let gone = gone.collect();
                 time += 100_000_000;
-                let keep: Vec<ContentHash> = saved.iter().map(|(root, _)| *root).collect();
-                prune(&desk.files, &keep, time).await;
+                prune(&desk.files, &saved.roots(), time).await;
+                desk.files.records().remove(gone).await.unwrap();
             }
             Act::Reopen => {
                 desk.files.close().await;
@@ -155,19 +198,37 @@ async fn play(acts: Vec<Act>) {
             // Another process that saved the same at the same time left it in a pack of its own.
             Act::Twin(index) => twin(&desk, index).await,
             Act::Mend => {
-                let roots: Vec<ContentHash> = saved.iter().map(|(root, _)| *root).collect();
-                let mended = desk.files.mend(&roots, time).await.unwrap();
+                let mended = desk.files.mend(&saved.roots(), time).await.unwrap();
                 assert_eq!(mended.struck, 0);
+            }
+            Act::CopyDatabase => copy = saved.clone(),
+            // What the copy does not know is found by its record; what was let go has none.
+            Act::PutDatabaseBack => {
+                let known = std::mem::replace(&mut saved, copy.clone());
+                let recorded = recorded(&desk.files).await;
+                let is_kept = |record: &Record| recorded.contains(record);
+                saved.versions.retain(|(record, _)| is_kept(record));
+                for record in &recorded {
+                    let mut listed = saved.versions.iter();
+                    if listed.any(|(listed, _)| listed == record) {
+                        continue;
+                    }
+                    let mut known = known.versions.iter();
+                    let (_, model) = known.find(|(known, _)| known == record).unwrap();
+                    saved.versions.push((record.clone(), model.clone()));
+                }
+                saved.last = known.last;
+                assert_eq!(saved.versions, known.versions);
             }
             Act::Restore(_) | Act::RestoreOne(..) | Act::Prune(_) => {}
         }
         assert_eq!(desk.on_disk(), now);
     }
-    for (root, model) in &saved {
-        assert_eq!(&desk.saved(*root).await, model);
+    for (record, model) in &saved.versions {
+        assert_eq!(&desk.saved(record.version.root).await, model);
     }
-    let roots: Vec<ContentHash> = saved.iter().map(|(root, _)| *root).collect();
-    assert!(desk.files.check(&roots, true).await.unwrap().is_whole());
+    let check = desk.files.check(&saved.roots(), true).await.unwrap();
+    assert!(check.is_whole());
 }
 
 /// Keeps every second object of a pack once more, in another pack.
