@@ -42,6 +42,9 @@ beforeEach(() => {
 				return values['name'] === values['name']?.toLowerCase()
 					? []
 					: [{ field: 'name', message: 'Lower case only.' }];
+			case 'draft_keep':
+				draft = values;
+				return null;
 			case 'draft_forget':
 				draft = null;
 				return null;
@@ -118,4 +121,26 @@ test('a draft is forgotten once it was sent, and not kept again', async () => {
 	cleanup();
 	await new Promise((done) => setTimeout(done, 500));
 	expect(called.lastIndexOf('draft_keep')).toBeLessThan(called.indexOf('draft_forget'));
+});
+
+test('what is typed while the form is being sent stays in it and is kept', async () => {
+	const user = userEvent.setup();
+	let sent = (): void => undefined;
+	const name = await ask(() => new Promise((done) => (sent = done)));
+	await user.type(name, 'shop');
+	await user.click(screen.getByRole('button', { name: 'Create project' }));
+	await waitFor(() => expect(called).toContain('form_check'));
+	await user.type(name, '-two');
+	sent();
+	await waitFor(() => expect(called.at(-1)).toBe('draft_keep'));
+	expect((name as HTMLInputElement).value).toBe('shop-two');
+	expect(draft).toEqual({ name: 'shop-two' });
+});
+
+test('what was refused is kept, however soon after the last letter it was sent', async () => {
+	const user = userEvent.setup();
+	const name = await ask(() => Promise.resolve());
+	await user.type(name, 'Shop{Enter}');
+	await screen.findByText('Lower case only.');
+	await waitFor(() => expect(draft).toEqual({ name: 'Shop' }));
 });

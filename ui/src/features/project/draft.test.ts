@@ -1,9 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { begun } from './draft';
-import type { OpenFormView } from '$ipc';
+import { begun, typedIn } from './draft';
+import type { FormView, OpenFormView } from '$ipc';
+
+const form = (...names: string[]): FormView => ({
+	id: 'service_settings',
+	fields: names.map((name) => ({
+		name,
+		label: name,
+		help: '',
+		placeholder: '',
+		unit: '',
+		group: '',
+		required: false,
+		kind: { kind: 'text' },
+		shown_when: null
+	}))
+});
 
 const opened = (draft: Record<string, string> | null): OpenFormView => ({
-	form: { id: 'service_settings', fields: [] },
+	form: form('port', 'name'),
 	values: { port: '80', name: 'web' },
 	draft
 });
@@ -32,5 +47,20 @@ describe('what a form begins with', () => {
 			values: { port: '80', name: 'api' },
 			restored: false
 		});
+	});
+});
+
+describe('what is kept of a form', () => {
+	it('is what was typed, and nothing that others may change meanwhile', () => {
+		const now = { port: '3000', name: 'web' };
+		expect(typedIn(opened(null), {}, form('port', 'name'), now)).toEqual({ port: '3000' });
+	});
+
+	it('is also what was typed elsewhere into what it does not ask, which it sends nowhere', () => {
+		const there = opened({ port: '3000' });
+		expect(begun(there, {}, false, form('name')).values).toEqual({ port: '80', name: 'web' });
+		const now = { port: '80', name: 'api' };
+		expect(typedIn(there, {}, form('name'), now)).toEqual({ port: '3000', name: 'api' });
+		expect(typedIn(there, {}, form('name'), {})).toEqual({ port: '3000' });
 	});
 });

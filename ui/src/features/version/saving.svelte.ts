@@ -22,7 +22,7 @@ export class Saving {
 	#stream: number | null = null;
 	#turn = 0;
 
-	/** Saves; null when it was refused (see `failure`) or stopped. */
+	/** Saves; null when it was refused (see `failure`). One that is stopped in time answers nothing. */
 	async run(project: string, message: string): Promise<Saved | null> {
 		if (this.busy) return null;
 		const turn = ++this.#turn;
@@ -31,8 +31,7 @@ export class Saving {
 		this.files = 0;
 		this.bytesRead = 0;
 		try {
-			const saved = await this.#saved(turn, project, message);
-			return turn === this.#turn ? saved : null;
+			return await this.#saved(turn, project, message);
 		} catch (error) {
 			if (turn === this.#turn) this.failure = refusedFrom(error);
 			return null;
@@ -44,7 +43,7 @@ export class Saving {
 		}
 	}
 
-	/** Stops it; what was saved before stays, and nothing of this is. */
+	/** Stops it, where it is not done already; what was saved before stays. */
 	stop(): void {
 		this.#turn += 1;
 		this.busy = false;

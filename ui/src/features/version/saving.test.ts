@@ -37,7 +37,7 @@ test('a save tells how far it is and what Windows could not keep', async () => {
 	expect(saving.busy).toBe(false);
 });
 
-test('a save that is stopped ends its stream and answers nothing, whatever comes after', async () => {
+test('a save that is stopped ends its stream; one that was done before is told all the same', async () => {
 	const saving = new Saving();
 	const saved = saving.run('p', '');
 	await Promise.resolve();
@@ -45,8 +45,10 @@ test('a save that is stopped ends its stream and answers nothing, whatever comes
 	saving.stop();
 	expect(told.stopped).toEqual([7]);
 	expect(saving.busy).toBe(false);
-	tell({ kind: 'saved', receipt: { id: 'v', seq: 4 }, refused_by_windows: [] });
-	expect(await saved).toBe(null);
+	const receipt = { id: 'v', seq: 4 };
+	tell({ kind: 'saved', receipt, refused_by_windows: [] });
+	expect(await saved).toEqual({ receipt, foreign: [] });
+	expect(saving.busy).toBe(false);
 	expect(saving.failure).toBe(null);
 });
 

@@ -36,12 +36,15 @@ export async function whenOpen<T>(ask: () => Promise<T>): Promise<T> {
 	});
 }
 
+/** What is answered soon, or null: also whether it was lost does not take for ever to say. */
+export const soon = <T>(asked: Promise<T>): Promise<T | null> =>
+	Promise.race([asked.catch(() => null), pause(PATIENCE_MS)]);
+
 /** Ends when everything is open and an answer should have come. */
 async function overdue(signal: AbortSignal): Promise<typeof LOST> {
 	while (!signal.aborted) {
 		await pause(PATIENCE_MS);
-		const asked = api.deskState().catch(() => null);
-		const now = await Promise.race([asked, pause(PATIENCE_MS)]);
+		const now = await soon(api.deskState());
 		if (now?.state !== 'opening') break;
 	}
 	return LOST;

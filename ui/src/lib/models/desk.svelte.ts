@@ -8,7 +8,7 @@ import {
 	type NoticeView,
 	type ReceiptView
 } from '$ipc';
-import { NO_ANSWER, whenOpen } from './answer';
+import { NO_ANSWER, soon, whenOpen } from './answer';
 import { accounts, keys } from './account.svelte';
 import { deployments, releases } from './deployment.svelte';
 import { certificates, domains } from './domain.svelte';
@@ -105,13 +105,14 @@ class Desk {
 			const early = this.#early;
 			this.#early = null;
 			early.forEach((changes) => this.apply(changes));
+			this.#done();
 			this.failure = null;
 			this.phase = 'open';
 			if (view.start_path) place.go(view.start_path);
 		} catch (error) {
 			if (load !== this.#loads) return;
 			this.failure = refusedFrom(error);
-			const state = await api.deskState().catch(() => null);
+			const state = await soon(api.deskState());
 			if (load !== this.#loads) return;
 			this.vault = state?.state === 'locked' && state.vault;
 			this.phase = state?.state === 'locked' ? 'locked' : 'failed';
@@ -186,6 +187,11 @@ class Desk {
 			}
 		}
 		this.#seq = Math.max(this.#seq, changes.seq);
+		this.#done();
+	}
+
+	/** Answers whoever waits for a change that is here now. */
+	#done(): void {
 		const ready = this.#waiting.filter((waiting) => waiting.seq <= this.#seq);
 		this.#waiting = this.#waiting.filter((waiting) => waiting.seq > this.#seq);
 		ready.forEach((waiting) => waiting.done());

@@ -88,6 +88,27 @@ test('a window that nobody answers says so and what to do about it', async () =>
 	expect(desk.failure?.next_step).toContain('Load the window again');
 });
 
+test('a window that nobody answers at all does not wait for ever to say so', async () => {
+	vi.useFakeTimers();
+	mockIPC((command) => (command.startsWith('desk_') ? never : undefined), {
+		shouldMockEvents: true
+	});
+	const opened = desk.open();
+	await vi.advanceTimersByTimeAsync(120_000);
+	await opened;
+	expect(desk.phase).toBe('failed');
+	expect(desk.failure?.code).toBe('no_answer');
+});
+
+test('whoever waits for a change is answered when everything is loaded with it', async () => {
+	mockIPC((command) => (command === 'desk_load' ? holding({ seq: 7 }) : undefined), {
+		shouldMockEvents: true
+	});
+	const written = desk.written({ id: 'it', seq: 7 });
+	await desk.open();
+	expect(await written).toBe('it');
+});
+
 test('an opening may take as long as it takes', async () => {
 	vi.useFakeTimers();
 	let state: DeskStateView = { state: 'opening', asking_keychain: true };
