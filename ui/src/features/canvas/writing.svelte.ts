@@ -157,6 +157,12 @@ export class Writing {
 		return this.save();
 	}
 
+	/** Keeps at once what would be kept soon: somebody turns to something else. */
+	async turn(): Promise<void> {
+		// It is on the screen still, and is kept with what is typed next.
+		if (this.#keeps !== undefined) await this.#keep().catch(() => undefined);
+	}
+
 	/** Keeps at once what was typed: another file is opened, or the page is left. */
 	async leave(): Promise<void> {
 		if (!this.#page || (!this.dirty && this.#keeps === undefined)) return;

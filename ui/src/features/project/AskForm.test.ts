@@ -144,3 +144,30 @@ test('what was refused is kept, however soon after the last letter it was sent',
 	await screen.findByText('Lower case only.');
 	await waitFor(() => expect(draft).toEqual({ name: 'Shop' }));
 });
+
+test('a form that is opened again at once waits for what was kept of it', async () => {
+	const user = userEvent.setup();
+	await user.type(await ask(() => Promise.resolve()), 'half');
+	let kept = (): void => undefined;
+	mockIPC((command, args) => {
+		called.push(command);
+		if (command === 'form_open') return { ...opened, draft };
+		const { values } = args as { values: Record<string, string> };
+		return new Promise((done) => {
+			kept = () => done((draft = values) && null);
+		});
+	});
+	called = [];
+	cleanup();
+	render(AskForm, {
+		kind: 'project',
+		about: '',
+		submitLabel: 'Create project',
+		send: () => Promise.resolve()
+	});
+	await new Promise((done) => setTimeout(done, 20));
+	expect(called).toEqual(['draft_keep']);
+	kept();
+	const name = await screen.findByLabelText('Name');
+	expect((name as HTMLInputElement).value).toBe('half');
+});

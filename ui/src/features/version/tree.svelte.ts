@@ -1,5 +1,5 @@
 import { api, refusedFrom, type CommandError, type NodeView } from '$ipc';
-import { SvelteSet } from 'svelte/reactivity';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 
 /** A line of a tree. */
 export interface Line {
@@ -16,7 +16,7 @@ interface Folder {
 
 /** The folders of a version, read when they are opened. */
 export class VersionTree {
-	failure = $state.raw<CommandError | null>(null);
+	readonly #failures = new SvelteMap<string, CommandError>();
 	#folders = $state.raw<Record<string, Folder>>({});
 	readonly #open = new SvelteSet<string>();
 	readonly #version: string;
@@ -29,11 +29,15 @@ export class VersionTree {
 	/** What is in sight: the entries of the root, and of every open folder below their folder. */
 	readonly lines: Line[] = $derived(this.#below('', 0));
 	readonly state: 'loading' | 'error' | 'empty' | 'full' = $derived.by(() => {
-		if (this.failure && !this.#folders['']) return 'error';
 		const root = this.#folders[''];
-		if (!root) return 'loading';
+		if (!root) return this.#failures.has('') ? 'error' : 'loading';
 		return root.entries.length ? 'full' : 'empty';
 	});
+
+	/** Why a folder cannot be read. */
+	failure(path: string): CommandError | null {
+		return this.#failures.get(path) ?? null;
+	}
 
 	/** Opens a folder, or closes it. */
 	toggle(path: string): void {
@@ -53,9 +57,9 @@ export class VersionTree {
 					a.name.localeCompare(b.name)
 			);
 			this.#folders = { ...this.#folders, [path]: { entries } };
-			this.failure = null;
+			this.#failures.delete(path);
 		} catch (error) {
-			this.failure = refusedFrom(error);
+			this.#failures.set(path, refusedFrom(error));
 		}
 	}
 

@@ -1,4 +1,5 @@
 import { api, type DraftView } from '$ipc';
+import { Turns } from './turns';
 
 /**
  * What was typed into the files of a project and not saved. Everybody who shows a file keeps it here
@@ -10,8 +11,7 @@ export class Drafts {
 	/** Whether it is known what was typed before. */
 	loaded = false;
 	#loading: Promise<void> | undefined;
-	/** What the engine is told of a path, one after the other: of two at once the older might stay. */
-	readonly #telling: Record<string, Promise<void>> = {};
+	readonly #turns = new Turns();
 
 	constructor(readonly projectId: string) {}
 
@@ -52,15 +52,12 @@ export class Drafts {
 	}
 
 	#tell(path: string): Promise<void> {
-		const before = this.#telling[path]?.catch(() => undefined) ?? Promise.resolve();
-		const told = before.then(async () => {
+		return this.#turns.take(path, async () => {
 			// What is so by now: several changes in the meantime are told as one.
 			const draft = this.all[path];
 			if (draft) await api.fileKeepDraft(this.projectId, draft);
 			else await api.fileForgetDraft(this.projectId, path);
 		});
-		this.#telling[path] = told;
-		return told;
 	}
 }
 
