@@ -184,6 +184,7 @@ export class OpenCanvas {
 			this.preview.changed(paths);
 			const { path: open } = this.writing;
 			if (!paths.length || paths.includes(open)) void this.#look();
+			if (!paths.length) void this.#drafts.again();
 			// What is typed into the open file is told as well, and makes no other files.
 			if (!paths.length || paths.some((path) => path !== open)) void this.listFiles();
 		};

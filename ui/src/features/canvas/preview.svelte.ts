@@ -85,7 +85,8 @@ export class Preview {
 	 */
 	changed(paths: string[]): void {
 		if (this.page) this.#tell({ kind: 'changed', paths });
-		else this.#missed = this.#missed && paths.length ? [...this.#missed, ...paths] : paths;
+		else if (!this.#missed || !paths.length) this.#missed = paths;
+		else if (this.#missed.length) this.#missed = [...this.#missed, ...paths];
 	}
 
 	/** Forgets what was said and what failed. */

@@ -94,3 +94,16 @@ test('a page that does not come is told of until it does', () => {
 	expect(preview.late).toBe(false);
 	vi.useRealTimers();
 });
+
+test('that everything may have changed while a page came is not forgotten for what changes then', () => {
+	const { preview, frame, detach } = framed();
+	const told: unknown[] = [];
+	if (!frame.contentWindow) throw new Error('a frame has a window');
+	frame.contentWindow.postMessage = (telling: unknown) => told.push(telling);
+	preview.changed(['style.css']);
+	preview.changed([]);
+	preview.changed(['index.html']);
+	tell(frame.contentWindow, 'null', { ...ours, kind: 'ready', path: 'index.html', title: '' });
+	expect(told).toContainEqual(expect.objectContaining({ kind: 'changed', paths: [] }));
+	detach();
+});

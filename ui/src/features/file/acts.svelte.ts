@@ -111,8 +111,8 @@ export class FileActs {
 
 	async #move(from: string, to: string): Promise<string | null> {
 		const { tree } = this.workspace;
-		const { file } = this;
 		const windows = await this.workspace.move(from, to);
+		const { file } = this;
 		if (isWithin(file, from)) place.ask({ file: to + file.slice(from.length) });
 		await tree.touched(above(to));
 		await tree.reveal(to);

@@ -49,7 +49,8 @@ export class Workspace {
 		await Promise.all([
 			this.tree.refresh(),
 			...this.tabs.map((tab) => tab.look()),
-			this.#openDrafts()
+			this.#openDrafts(),
+			this.#drafts.again()
 		]);
 	}
 

@@ -12,6 +12,8 @@ export class Drafts {
 	loaded = false;
 	#loading: Promise<void> | undefined;
 	readonly #turns = new Turns();
+	/** Of which files the engine could not be told: their folder is away, or the disk is full. */
+	#untold: string[] = [];
 
 	constructor(readonly projectId: string) {}
 
@@ -51,12 +53,19 @@ export class Drafts {
 		return this.#tell(path);
 	}
 
+	/** Tells the engine what it could not be told before. */
+	async again(): Promise<void> {
+		await Promise.all(this.#untold.map((path) => this.#tell(path).catch(() => undefined)));
+	}
+
 	#tell(path: string): Promise<void> {
 		return this.#turns.take(path, async () => {
 			// What is so by now: several changes in the meantime are told as one.
 			const draft = this.all[path];
+			this.#untold = [...this.#untold.filter((other) => other !== path), path];
 			if (draft) await api.fileKeepDraft(this.projectId, draft);
 			else await api.fileForgetDraft(this.projectId, path);
+			this.#untold = this.#untold.filter((other) => other !== path);
 		});
 	}
 }

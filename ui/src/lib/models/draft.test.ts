@@ -85,3 +85,20 @@ test('what goes along with a moved file is kept there before it is forgotten her
 	await turn();
 	expect(told.at(-1)).toBe('a.txt forgotten');
 });
+
+test('what could not be kept is kept when it is tried again', async () => {
+	const drafts = new Drafts('p');
+	const kept: string[] = [];
+	let is_away = true;
+	mockIPC((_, args) => {
+		if (is_away) throw { code: 'folder_gone', message: '', evidence: [], next_step: '' };
+		kept.push((args as { draft: DraftView }).draft.text);
+	});
+	await drafts.keep(draft('typed')).catch(() => undefined);
+	await drafts.again();
+	expect(kept).toEqual([]);
+	is_away = false;
+	await drafts.again();
+	await drafts.again();
+	expect(kept).toEqual(['typed']);
+});

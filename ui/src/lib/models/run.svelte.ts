@@ -30,6 +30,7 @@ export class Runs {
 	async look(): Promise<void> {
 		try {
 			this.#told = await api.runList(null);
+			this.#refused = null;
 		} catch (error) {
 			this.#refused = refusedFrom(error);
 		}
@@ -37,6 +38,7 @@ export class Runs {
 
 	/** Has a project watched until the returned function is called. */
 	watch(projectId: string): () => void {
+		this.#refused = null;
 		let over = false;
 		let stop = (): void => undefined;
 		const channel = new Channel<RunsView>();

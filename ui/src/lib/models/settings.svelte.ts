@@ -1,9 +1,12 @@
 import { api, type LookView, type SettingsView } from '$ipc';
 import { Asked } from './asked.svelte';
 import { theme } from './theme.svelte';
+import { Turns } from './turns';
 
 /** What the people of this device prefer, as the engine keeps it. */
 class Settings extends Asked<SettingsView> {
+	readonly #turns = new Turns();
+
 	constructor() {
 		super(() => api.settingsLoad());
 	}
@@ -36,7 +39,7 @@ class Settings extends Asked<SettingsView> {
 			...changed
 		};
 		theme.prefer(now);
-		await api.settingsLook(now);
+		await this.#turns.take('look', () => api.settingsLook(now));
 		await this.load();
 	}
 

@@ -36,6 +36,16 @@ test('a carriage return stays where it is', async () => {
 	expect(kept.state?.doc).toBe('a\r\nb\nc');
 });
 
+test('what is pasted has the line ends that every text has here', async () => {
+	const onchange = vi.fn();
+	render(Editor, { value: '', name: 'a.txt', label: 'a.txt', onchange });
+	const text = await screen.findByRole('textbox', { name: 'a.txt' });
+	const paste = new Event('paste', { bubbles: true, cancelable: true });
+	const clipboardData = { getData: () => 'one\r\ntwo\rthree' };
+	text.dispatchEvent(Object.assign(paste, { clipboardData }));
+	expect(onchange).toHaveBeenLastCalledWith('one\ntwo\nthree');
+});
+
 test('two texts stand side by side, and neither can be written in', async () => {
 	render(Compare, {
 		before: 'a\nb\n',

@@ -264,6 +264,8 @@ export function openEditor(options: EditorOptions): OpenEditor {
 		foldGutter(),
 		history(),
 		dropCursor(),
+		// Another system's line ends would be letters here, and come twice where the file has them.
+		EditorView.clipboardInputFilter.of((text) => text.replace(/\r\n?/g, '\n')),
 		EditorState.allowMultipleSelections.of(true),
 		rectangularSelection(),
 		indentOnInput(),
