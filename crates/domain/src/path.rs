@@ -92,6 +92,12 @@ impl FilePath {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Its path once what is at `from` is at `to`; `None` for one that is not within `from`.
+    pub fn carried(&self, from: &FilePath, to: &FilePath) -> Option<FilePath> {
+        let rest = self.is_within(from).then(|| &self.0[from.0.len()..])?;
+        Some(FilePath(format!("{}{rest}", to.0)))
+    }
+
     /// The same as a folder.
     pub fn as_folder(&self) -> FolderPath {
         FolderPath(self.0.clone())
@@ -215,6 +221,15 @@ mod tests {
                 .is_within(&FilePath::parse(b).unwrap())
         };
         assert!(within("a/b", "a") && within("a", "a") && !within("ab", "a"));
+        let carried = |path: &str| {
+            let [path, a, to] = [path, "a", "x/y"].map(|path| FilePath::parse(path).unwrap());
+            path.carried(&a, &to).map(|path| path.to_string())
+        };
+        assert_eq!(carried("a/b/c").as_deref(), Some("x/y/b/c"));
+        assert_eq!(
+            (carried("a").as_deref(), carried("ab")),
+            (Some("x/y"), None)
+        );
         let joined = FolderPath::parse("a/b").unwrap().join("c").unwrap();
         assert_eq!(joined.as_str(), "a/b/c");
         assert!(FolderPath::default().join("..").is_err());

@@ -67,7 +67,8 @@ impl Workspace {
         }
     }
 
-    /// Renames or moves a file, a link or a folder; the folders above its new place are made.
+    /// Renames or moves a file, a link or a folder, with what was typed into it; the folders above its
+    /// new place are made.
     ///
     /// # Errors
     /// [`WorkspaceError::Exists`] when something is there; [`WorkspaceError::IntoItself`].
@@ -91,7 +92,12 @@ impl Workspace {
             Err(error) if is_absence(&error) => {}
             Err(error) => return Err(failed("read", &new)(error)),
         }
-        fs::rename(&old, &new).map_err(failed("move", &old))
+        fs::rename(&old, &new).map_err(failed("move", &old))?;
+        // It is moved; what was typed is still there, under its old path.
+        if let Err(error) = self.carry_drafts(from, to) {
+            tracing::warn!("what was typed into {from} does not go along to {to}: {error}");
+        }
+        Ok(())
     }
 
     /// Copies files and folders in from anywhere on this machine, into a folder that is made where

@@ -8,10 +8,20 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// The folder of the drafts, in the place aside.
 const DRAFTS: &str = "drafts";
+/// How the name of a damaged one ends.
+const DAMAGED: &str = "damaged";
+
+/// Held while a draft is changed. Nobody who types waits for files that are copied or moved.
+static KEEPING: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    KEEPING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A text that was changed and not saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +44,11 @@ impl Workspace {
         if draft.text.len() as u64 > MOST_TEXT {
             return Err(WorkspaceError::TooLarge { most: MOST_TEXT });
         }
+        let _alone = alone();
+        self.put_draft(draft)
+    }
+
+    fn put_draft(&self, draft: &Draft) -> Result<()> {
         make_private(&self.aside.join(DRAFTS))?;
         let file = self.draft_file(&draft.path);
         let fresh = file.with_extension("new");
@@ -53,6 +68,11 @@ impl Workspace {
 
     /// Forgets the draft of a file; `Ok` when there is none.
     pub fn forget_draft(&self, path: &FilePath) -> Result<()> {
+        let _alone = alone();
+        self.drop_draft(path)
+    }
+
+    fn drop_draft(&self, path: &FilePath) -> Result<()> {
         let file = self.draft_file(path);
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -62,7 +82,22 @@ impl Workspace {
         }
     }
 
-    /// All drafts, by path.
+    /// What was typed goes along with a file that has another path now, and with everything in a
+    /// folder. A crash in between leaves it under both.
+    pub(super) fn carry_drafts(&self, from: &FilePath, to: &FilePath) -> Result<()> {
+        let _alone = alone();
+        for draft in self.drafts()? {
+            let Some(path) = draft.path.carried(from, to) else {
+                continue;
+            };
+            let was = draft.path.clone();
+            self.put_draft(&Draft { path, ..draft })?;
+            self.drop_draft(&was)?;
+        }
+        Ok(())
+    }
+
+    /// All drafts, by path. One that is damaged is kept aside, so that nothing takes its place.
     pub fn drafts(&self) -> Result<Vec<Draft>> {
         let folder = self.aside.join(DRAFTS);
         let listed = match fs::read_dir(&folder) {
@@ -79,7 +114,11 @@ impl Workspace {
             let read = fs::read(&file).map_err(failed("read", &file))?;
             match serde_json::from_slice::<Draft>(&read) {
                 Ok(draft) => drafts.push(draft),
-                Err(error) => tracing::warn!("{} cannot be read: {error}", file.display()),
+                Err(error) => {
+                    tracing::warn!("{} cannot be read: {error}", file.display());
+                    let aside = file.with_extension(DAMAGED);
+                    fs::rename(&file, &aside).map_err(failed("move", &file))?;
+                }
             }
         }
         drafts.sort_by(|a, b| a.path.cmp(&b.path));

@@ -242,16 +242,65 @@ fn what_is_dropped_in_and_windows_refuses_is_copied_and_named() {
     );
 }
 
-#[test]
-fn a_draft_stays_until_it_is_forgotten() {
-    let ground = Ground::new(&[]);
-    let draft = |name: &str, text: &str| Draft {
+fn draft(name: &str, text: &str) -> Draft {
+    Draft {
         path: path(name),
         text: text.to_owned(),
         ending: LineEnding::Crlf,
         has_mark: true,
         seen: Some(ContentHash::of(b"x")),
-    };
+    }
+}
+
+#[test]
+fn what_was_typed_goes_along_when_its_file_or_a_folder_is_moved() {
+    let ground = Ground::new(&[("a/x", "1"), ("a/deep/y", "2"), ("ab", "3")]);
+    let it = &ground.workspace;
+    for name in ["a/x", "a/deep/y", "a/new", "ab"] {
+        it.keep_draft(&draft(name, name)).unwrap();
+    }
+    it.move_to(&path("a"), &path("b/c")).unwrap();
+    it.move_to(&path("ab"), &path("bb")).unwrap();
+    let kept = [
+        draft("b/c/deep/y", "a/deep/y"),
+        draft("b/c/new", "a/new"),
+        draft("b/c/x", "a/x"),
+        draft("bb", "ab"),
+    ];
+    assert_eq!(it.drafts().unwrap(), kept);
+}
+
+#[test]
+fn of_keeps_at_once_one_stays_whole() {
+    let ground = Ground::new(&[]);
+    let texts: Vec<String> = (1..=16).map(|n| n.to_string().repeat(n << 10)).collect();
+    std::thread::scope(|scope| {
+        for text in &texts {
+            scope.spawn(|| ground.workspace.keep_draft(&draft("a", text)).unwrap());
+        }
+    });
+    let kept = ground.workspace.drafts().unwrap();
+    assert!(kept.len() == 1 && texts.contains(&kept[0].text));
+}
+
+#[test]
+fn a_damaged_draft_is_kept_aside_and_hides_no_other() {
+    let ground = Ground::new(&[]);
+    let it = &ground.workspace;
+    it.keep_draft(&draft("a", "1")).unwrap();
+    let drafts = ground.folder.path().join("aside/drafts");
+    let kept = fs::read_dir(&drafts).unwrap().next().unwrap().unwrap();
+    fs::write(kept.path(), "{\"path\": \"a\", \"text\": \"all that").unwrap();
+    it.keep_draft(&draft("b", "2")).unwrap();
+    assert_eq!(it.drafts().unwrap(), [draft("b", "2")]);
+    it.keep_draft(&draft("a", "3")).unwrap();
+    let aside = fs::read_to_string(kept.path().with_extension("damaged")).unwrap();
+    assert!(aside.ends_with("all that"));
+}
+
+#[test]
+fn a_draft_stays_until_it_is_forgotten() {
+    let ground = Ground::new(&[]);
     let it = &ground.workspace;
     assert_eq!(it.drafts().unwrap(), []);
     it.keep_draft(&draft("b/c", "1")).unwrap();
