@@ -237,6 +237,10 @@ fn shown(path: &CanvasPath, content: Vec<u8>, base: &str, look: Look) -> Found {
         kind.to_owned()
     };
     let body = if kind == "text/html" {
+        let body = match std::str::from_utf8(&body) {
+            Ok(text) => page::telling(text).into_owned().into_bytes(),
+            Err(_) => body,
+        };
         page::with_client(&body, &format!("{base}{CLIENT_PATH}"), look)
     } else {
         body

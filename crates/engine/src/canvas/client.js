@@ -44,11 +44,19 @@
 
 	// --- The console ----------------------------------------------------------------------------
 
+	/** An error with what it says, which the stack of some engines leaves out. */
+	function whole(error) {
+		const said = String(error);
+		const { stack } = error;
+		if (!stack) return said;
+		return stack.startsWith(said) ? stack : `${said}\n${stack}`;
+	}
+
 	function shown(value, depth = 0) {
 		if (typeof value === 'string') return depth ? JSON.stringify(value) : value;
 		if (typeof value === 'function') return `ƒ ${value.name || 'anonymous'}()`;
 		if (value === null || typeof value !== 'object') return String(value);
-		if (value instanceof Error) return value.stack || String(value);
+		if (value instanceof Error) return whole(value);
 		if (value instanceof Node) return value instanceof Element ? value.outerHTML : value.nodeName;
 		if (depth > 2) return Array.isArray(value) ? '[…]' : '{…}';
 		if (Array.isArray(value))
@@ -87,9 +95,55 @@
 		typeof address === 'string' && address.startsWith(base) ? address.slice(base.length) : address;
 	const at = (event) =>
 		event.filename ? ` (${own(event.filename)}:${event.lineno}:${event.colno})` : '';
+
+	// A page of no origin is not told what went wrong in a script that stands in it (HTML, "muted
+	// errors"). What is called later is watched, where nothing is hidden; for the rest it is said where.
+	let caught = null;
+	const guards = new WeakMap();
+	function guarded(callback) {
+		if (typeof callback !== 'function') return callback;
+		if (!guards.has(callback))
+			guards.set(callback, function (...values) {
+				try {
+					return callback.apply(this, values);
+				} catch (error) {
+					caught = { error };
+					report('console', { level: 'error', text: text([error]) });
+					throw error;
+				}
+			});
+		return guards.get(callback);
+	}
+	for (const name of ['setTimeout', 'setInterval', 'requestAnimationFrame', 'queueMicrotask']) {
+		const plain = window[name].bind(window);
+		window[name] = (callback, ...rest) => plain(guarded(callback), ...rest);
+	}
+	for (const name of ['addEventListener', 'removeEventListener']) {
+		const plain = EventTarget.prototype[name];
+		EventTarget.prototype[name] = function (type, callback, ...rest) {
+			return plain.call(this, type, guarded(callback), ...rest);
+		};
+	}
+	function hidden() {
+		const source = document.currentScript?.src ? '' : (document.currentScript?.text.trim() ?? '');
+		const first = source.split('\n')[0].trim();
+		const begins = first ? ` that begins with “${first.slice(0, 80)}”` : '';
+		try {
+			// Read, not run: what cannot be read says why.
+			if (source) new Function(source);
+		} catch (error) {
+			return `${error} (in a script${begins})`;
+		}
+		return `Something went wrong in a script${begins}. What it was is told of scripts in files of this canvas.`;
+	}
 	window.addEventListener('error', (event) => {
-		if (event instanceof ErrorEvent)
-			report('console', { level: 'error', text: clip(`${event.message}${at(event)}`) });
+		if (!(event instanceof ErrorEvent)) return;
+		const was = caught;
+		caught = null;
+		const muted = !event.error && !event.filename;
+		if (was && (muted || event.error === was.error)) return;
+		const told = muted ? hidden() : `${event.message}${at(event)}`;
+		report('console', { level: 'error', text: clip(told) });
 	});
 	window.addEventListener('unhandledrejection', (event) =>
 		report('console', { level: 'error', text: `Unhandled: ${text([event.reason])}` })

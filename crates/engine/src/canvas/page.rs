@@ -95,6 +95,37 @@ pub(super) fn with_client(html: &[u8], client: &str, look: Look) -> Vec<u8> {
     page
 }
 
+static SCRIPT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let address = r#"(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"#;
+    Regex::new(&format!(
+        r"(?i)<script(\s[^>]*?)?\ssrc\s*=\s*{address}([^>]*)>"
+    ))
+    .ok()
+});
+
+/// Has the canvas's own scripts fetched as from anywhere: what goes wrong in one that was fetched
+/// otherwise is hidden from a page of no origin (HTML, "muted errors"), and so from who writes it.
+pub(super) fn telling(text: &str) -> Cow<'_, str> {
+    let Some(script) = &*SCRIPT else {
+        return Cow::Borrowed(text);
+    };
+    script.replace_all(text, |found: &regex::Captures<'_>| {
+        let group = |index| found.get(index).map_or("", |part| part.as_str());
+        let address = [2, 3, 4].map(group).concat();
+        let is_foreign = address.starts_with("//") || address.contains(':');
+        let says = |part: &str| part.to_ascii_lowercase().contains("crossorigin");
+        let whole = group(0);
+        if is_foreign || says(group(1)) || says(group(5)) {
+            return whole.to_owned();
+        }
+        format!(
+            "{} crossorigin{}",
+            &whole[.."<script".len()],
+            &whole["<script".len()..]
+        )
+    })
+}
+
 /// What tells one text of a page from another: our script compares what it runs in with what it reads.
 fn mark(html: &[u8]) -> String {
     let mut mark = ContentHash::of(html).to_string();
@@ -193,6 +224,33 @@ mod tests {
                 "{html}"
             );
             assert_eq!(client(html).replacen(&tag, "", 1), html);
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_in_the_canvas_own_scripts_is_not_hidden() {
+        for (html, told) in [
+            (
+                "<script src=\"a.js\"></script>",
+                "<script crossorigin src=\"a.js\"></script>",
+            ),
+            (
+                "<SCRIPT defer\n src='/assets/a.js' async>",
+                "<SCRIPT crossorigin defer\n src='/assets/a.js' async>",
+            ),
+            ("<script src=a.js>", "<script crossorigin src=a.js>"),
+        ] {
+            assert_eq!(telling(html), told);
+        }
+        for html in [
+            "<script>let src = 'a.js'; a > b</script>",
+            "<script data-src=\"a.js\">",
+            "<script src=\"https://example.com/a.js\">",
+            "<script src=//example.com/a.js>",
+            "<script src=\"a.js\" crossorigin=use-credentials>",
+            "<scripts src=\"a.js\">",
+        ] {
+            assert_eq!(telling(html), html);
         }
     }
 
