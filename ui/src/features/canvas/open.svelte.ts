@@ -181,7 +181,9 @@ export class OpenCanvas {
 		const channel = new Channel<{ paths: string[] }>();
 		channel.onmessage = ({ paths }) => {
 			if (over) return;
-			this.preview.changed(paths);
+			// What stands where no page was is no page: nobody in it hears of one.
+			if (this.preview.late) this.loadAgain();
+			else this.preview.changed(paths);
 			const { path: open } = this.writing;
 			if (!paths.length || paths.includes(open)) void this.#look();
 			if (!paths.length) void this.#drafts.again();

@@ -55,6 +55,7 @@ export class Preview {
 	attach(frame: HTMLIFrameElement, onsilence: () => void): () => void {
 		this.#frame = frame;
 		this.#unheard = 0;
+		this.#clear();
 		this.#wait();
 		const asking = setInterval(() => {
 			if (!this.page) return;
@@ -89,8 +90,8 @@ export class Preview {
 		else if (this.#missed.length) this.#missed = [...this.#missed, ...paths];
 	}
 
-	/** Forgets what was said and what failed. */
-	clear(): void {
+	/** Another page comes: what the one before said and missed may be right by now. */
+	#clear(): void {
 		this.said = [];
 		this.failed = [];
 	}
@@ -130,6 +131,7 @@ export class Preview {
 				break;
 			case 'reloading':
 				this.#memory = told.memory;
+				this.#clear();
 				// The next page says itself that it is there.
 				this.page = null;
 				this.#wait();

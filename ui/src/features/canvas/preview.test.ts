@@ -59,6 +59,21 @@ test('scroll and fields are given back to the page after a reload', () => {
 	expect(given).toEqual([{ ...ours, kind: 'remember', memory: '{"y":40}' }]);
 });
 
+test('what one page said and missed is not told of the next', () => {
+	const { preview, frame } = framed();
+	const inside = frame.contentWindow;
+	const wrong = (): void => {
+		tell(inside, 'null', { ...ours, kind: 'console', level: 'error', text: 'wrong' });
+		tell(inside, 'null', { ...ours, kind: 'failed', address: 'a.svg', why: '404' });
+	};
+	wrong();
+	tell(inside, 'null', { ...ours, kind: 'reloading', memory: '' });
+	expect([preview.said, preview.failed]).toEqual([[], []]);
+	wrong();
+	preview.attach(frame, () => undefined);
+	expect([preview.said, preview.failed]).toEqual([[], []]);
+});
+
 test('a page that was there and answers no more is told of, once', () => {
 	vi.useFakeTimers();
 	const { frame, detach, silences } = framed();
