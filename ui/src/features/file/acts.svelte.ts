@@ -21,8 +21,10 @@ export class FileActs {
 	naming = $state.raw<Naming | null>(null);
 	losing = $state.raw<Loss | null>(null);
 
-	/** The file that is shown. */
-	readonly file: string = $derived(place.query.get('file') ?? '');
+	/** The file that is shown: the one that is asked for, or the one that was shown before. */
+	readonly file: string = $derived.by(
+		() => place.query.get('file') ?? this.workspace.tab(this.workspace.shown)?.path ?? ''
+	);
 	readonly entry = $derived.by(() =>
 		this.selected ? this.workspace.tree.entry(this.selected) : undefined
 	);
@@ -124,8 +126,9 @@ export class FileActs {
 		if (!path) return;
 		const act = (): void =>
 			void told(async () => {
+				const { file } = this;
 				await this.workspace.remove(path);
-				if (isWithin(this.file, path)) {
+				if (isWithin(file, path)) {
 					place.ask({ file: this.workspace.tabs.at(-1)?.path ?? null });
 				}
 				toast.say(`${path} is in the bin`);

@@ -12,6 +12,8 @@ export class Workspace {
 	tabs = $state.raw<Tab[]>([]);
 	/** The project's folder is not there any more. */
 	gone = $state(false);
+	/** The file that was shown last. */
+	shown = $state('');
 	/** Counts what was put into the bin and taken out of it. */
 	binned = $state(0);
 	#begun = false;
