@@ -198,19 +198,7 @@ async fn a_canvas_that_came_to_fill_the_window_commands_nothing() {
     fs::write(canvas.join("index.html"), page).unwrap();
     let (window, id) = show(&desk, &shop).await;
     let ask = json!({"projectId": id, "canvas": "main", "scheme": "system"});
-    let address = loop {
-        let call = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1]).then((a) => a, (e) => { window.lastE = String(e); return null; })";
-        if let Ok(a) = window
-            .driver()
-            .execute(call, vec![json!("canvas_open"), ask.clone()])
-            .await
-            && a.json().is_string()
-        {
-            break a.json().clone();
-        }
-        eprint!("!");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let address = window.command("canvas_open", ask).await;
     window
         .script("location.href = arguments[0]; return null;", vec![address])
         .await;

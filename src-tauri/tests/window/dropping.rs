@@ -1,6 +1,6 @@
 //! Files that are dragged from the desktop into the real window.
 
-use crate::support::{Desk, Keyring, Role, SOON, Window, eventually};
+use crate::support::{Desk, Keyring, Role, Window, holds};
 use std::{
     fs,
     os::unix::fs::symlink,
@@ -25,12 +25,6 @@ fn shop(folder: &Path) -> PathBuf {
     fs::create_dir_all(shop.join("sub")).unwrap();
     fs::write(shop.join("hello.txt"), "hello\n").unwrap();
     shop
-}
-
-async fn holds(file: &Path, text: &str) {
-    let what = format!("{} says “{text}”", file.display());
-    let says = || fs::read_to_string(file).is_ok_and(|there| there == text);
-    eventually(&what, SOON, says).await;
 }
 
 /// Below the last line of the tree.

@@ -1,6 +1,6 @@
 //! A project's files in the real window, beside other programs that change them.
 
-use crate::support::{Desk, Key, Keyring, Role, SOON, Window, eventually};
+use crate::support::{Desk, Key, Keyring, Role, SOON, Window, eventually, holds};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,14 +12,6 @@ async fn at_files(desk: &Desk, folder: &Path) -> (Window, PathBuf) {
     fs::create_dir(&shop).unwrap();
     fs::write(shop.join("hello.txt"), "hello\n").unwrap();
     (desk.open_at(&shop, "files").await, shop)
-}
-
-async fn holds(file: PathBuf, text: &str) {
-    let what = format!("{} says “{text}”", file.display());
-    eventually(&what, SOON, || {
-        fs::read_to_string(&file).is_ok_and(|there| there == text)
-    })
-    .await;
 }
 
 /// Types at the end of the text that is shown.
@@ -41,7 +33,7 @@ async fn what_is_typed_is_saved_and_what_another_program_wrote_is_never_overwrit
     type_in(&window, "hello.txt", "world").await;
     window.find(Role::Tab, "hello.txt , not saved").await;
     window.control('s').await;
-    holds(file.clone(), "hello\nworld").await;
+    holds(&file, "hello\nworld").await;
 
     // Where nothing was typed, what another program writes is shown at once.
     fs::write(&file, "another program\n").unwrap();
@@ -57,7 +49,7 @@ async fn what_is_typed_is_saved_and_what_another_program_wrote_is_never_overwrit
     window.find(Role::Textbox, "Yours").await;
     assert_eq!(fs::read_to_string(&file).unwrap(), "theirs\n");
     window.press("Keep mine").await;
-    holds(file.clone(), "another program\nmine").await;
+    holds(&file, "another program\nmine").await;
 
     type_in(&window, "hello.txt", "!").await;
     fs::write(&file, "theirs again\n").unwrap();
@@ -84,7 +76,7 @@ async fn what_was_deleted_comes_back_and_what_was_typed_survives_a_crash() {
     eventually("the file is gone", SOON, || !file.exists()).await;
     window.click(Role::Tab, "Bin").await;
     window.press("Put hello.txt back").await;
-    holds(file.clone(), "hello\n").await;
+    holds(&file, "hello\n").await;
 
     window.click(Role::Tab, "Files").await;
     window.click(Role::TreeItem, "hello.txt").await;
@@ -98,7 +90,7 @@ async fn what_was_deleted_comes_back_and_what_was_typed_survives_a_crash() {
     window.find(Role::Tab, "hello.txt , not saved").await;
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello\n");
     window.press("Save").await;
-    holds(file, "hello\nnot saved").await;
+    holds(&file, "hello\nnot saved").await;
     assert_eq!(window.went_wrong().await, Vec::<String>::new());
     window.close().await;
 }
@@ -118,7 +110,7 @@ async fn a_file_is_dragged_into_a_folder_and_saved_with_the_others_as_a_version(
     let chain = chain.move_by_offset(6, 4).move_to_element_center(&target);
     chain.release().perform().await.unwrap();
     window.sees("hello.txt is in sub").await;
-    holds(shop.join("sub/hello.txt"), "hello\n").await;
+    holds(&shop.join("sub/hello.txt"), "hello\n").await;
     assert!(!shop.join("hello.txt").exists());
     fs::write(shop.join("aux.txt"), "").unwrap();
     window.sees("aux.txt").await;

@@ -265,6 +265,34 @@ async fn closing_the_window_asks_what_becomes_of_what_runs_until_it_knows() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_running_goes_on_and_is_the_next_windows() {
+    with_place(async |place| {
+        let window = place.at_runs().await;
+        choose(&window, "web").await;
+        window.press("Run here").await;
+        window.find_within(Role::Button, "Start again", LATER).await;
+        let url = address(&window).await;
+        place.desk.click_the_cross();
+        window.press("Quit, leave running").await;
+        ends(window).await;
+        assert!(place.docker.get(&url).is_some());
+        assert_eq!(place.containers(), ["web"]);
+
+        let window = place.at_runs().await;
+        window.find_within(Role::Button, "Start again", LATER).await;
+        assert_eq!(address(&window).await, url);
+        window.sees("starts with").await;
+        assert!(!window.text().await.contains("ended without stopping"));
+        window.press("Stop").await;
+        window.sees("Run web on this machine").await;
+        place.is_clean().await;
+        assert_eq!(window.went_wrong().await, Vec::<String>::new());
+        window.close().await;
+    })
+    .await;
+}
+
 /// Waits until the window's process has ended by itself.
 async fn ends(window: Window) {
     let pid = window.pid;

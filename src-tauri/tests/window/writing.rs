@@ -1,6 +1,6 @@
 //! What is typed beside a canvas: nobody ever loses it.
 
-use crate::support::{Desk, Key, Keyring, Role, SOON, Window, eventually};
+use crate::support::{Desk, Key, Keyring, Role, SOON, Window, holds};
 use serde_json::json;
 use std::{
     fs,
@@ -97,11 +97,7 @@ async fn what_is_typed_stays_when_something_else_is_opened_and_after_a_crash() {
     fs::write(canvas.join("index.html"), "<!doctype html>theirs").unwrap();
     window.sees("was changed by another program").await;
     window.press("Keep mine").await;
-    let kept = format!("{PAGE}more");
-    eventually("mine is saved", SOON, || {
-        fs::read_to_string(canvas.join("index.html")).is_ok_and(|there| there == kept)
-    })
-    .await;
+    holds(&canvas.join("index.html"), &format!("{PAGE}more")).await;
     window.loses("Not saved").await;
     window.loses("was changed by another program").await;
     assert_eq!(window.went_wrong().await, Vec::<String>::new());

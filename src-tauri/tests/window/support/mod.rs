@@ -3,7 +3,9 @@
 
 mod drag;
 mod find;
+mod frame;
 mod network;
+mod picture;
 mod practice;
 pub mod process;
 mod project;
@@ -14,6 +16,7 @@ mod work;
 
 pub use find::Role;
 pub use network::{Outside, names_asked_for, without_network};
+pub use picture::dot;
 pub use practice::Practice;
 pub use session::Keyring;
 pub use window::{Key, Window};
@@ -209,4 +212,11 @@ pub async fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> 
         assert!(began.elapsed() < limit, "after {limit:?} still not: {what}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Waits until a file says this and nothing else.
+pub async fn holds(file: &Path, text: &str) {
+    let what = format!("{} says “{text}”", file.display());
+    let says = || std::fs::read_to_string(file).is_ok_and(|there| there == text);
+    eventually(&what, SOON, says).await;
 }

@@ -153,6 +153,22 @@ impl Window {
         }
     }
 
+    /// Waits until something is there and cannot be used, for this reason.
+    pub async fn bars(&self, role: Role, name: &str, why: &str) {
+        let began = Instant::now();
+        loop {
+            let seen = self.look(role, name).await;
+            if seen.disabled && seen.why == why {
+                return;
+            }
+            if began.elapsed() > SOON {
+                let told = format!("“{name}” is not barred by “{why}” but “{}”", seen.why);
+                self.fail(&told).await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// Whether an element with this role and name is there now.
     pub async fn has(&self, role: Role, name: &str) -> bool {
         self.look(role, name).await.element.is_some()
@@ -343,7 +359,8 @@ impl Window {
     /// Ends the test with what can be seen, a picture and what the processes said.
     pub async fn fail(&self, told: &str) -> ! {
         let picture = picture();
-        let seen = self.driver().screenshot(&picture).await;
+        // Some pages are never painted again: the words below are worth more than their picture.
+        let seen = tokio::time::timeout(SOON, self.driver().screenshot(&picture)).await;
         let text = self
             .driver()
             .execute("return document.body.innerText", vec![])
