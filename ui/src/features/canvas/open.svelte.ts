@@ -121,8 +121,8 @@ export class OpenCanvas {
 
 	/** The page is left: what was typed is kept, and previews elsewhere show what is on disk. */
 	async leave(): Promise<void> {
-		await this.writing.leave().catch(() => undefined);
-		await this.#preview(false).catch(() => undefined);
+		// Both are told at once, before whoever comes back tells what was typed anew.
+		await Promise.allSettled([this.writing.rest(), this.#preview(false)]);
 	}
 
 	/** Loads the preview anew. */

@@ -163,7 +163,13 @@ export class Writing {
 		if (this.#keeps !== undefined) await this.#keep().catch(() => undefined);
 	}
 
-	/** Keeps at once what was typed: another file is opened, or the page is left. */
+	/** Nobody looks any more: what was typed is kept, and previews elsewhere show what is on disk. */
+	async rest(): Promise<void> {
+		clearTimeout(this.#shows);
+		await Promise.all([this.#page?.show(null), this.turn()]);
+	}
+
+	/** Keeps at once what was typed: another file is opened. */
 	async leave(): Promise<void> {
 		if (!this.#page || (!this.dirty && this.#keeps === undefined)) return;
 		await Promise.all([this.#show(), this.#keep()]);

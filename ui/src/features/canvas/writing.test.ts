@@ -251,3 +251,12 @@ test('a file that another program removed is told of, whether something was type
 	await writing.changed();
 	expect(writing.conflict).toBeUndefined();
 });
+
+test('what was typed is kept when the page is left, and previews elsewhere show the disk', async () => {
+	const writing = await opened();
+	writing.type('one, and more');
+	await writing.rest();
+	expect(kept.get('index.html')?.text).toBe('one, and more');
+	await vi.advanceTimersByTimeAsync(1_000);
+	expect(shown).toEqual([['index.html', null]]);
+});

@@ -140,6 +140,8 @@ test('a file that was removed keeps its text here and can be written anew', asyn
 	await tab.look();
 	expect(tab.gone && tab.unsaved).toBe(true);
 	expect(tab.text).toBe('one\n');
+	// It outlasts the program, too.
+	expect(disk.draft?.text).toBe('one\n');
 	expect(await tab.save()).toBe(true);
 	expect(disk.writes).toEqual([null]);
 	expect(disk.text).toBe('one\n');
@@ -276,6 +278,34 @@ test('what was typed goes along when a file is moved, and nothing stays behind',
 	expect(disk.draft).toMatchObject({ path: 'b.txt', text: 'typed' });
 	await tab.discard();
 	expect(disk.draft).toBeNull();
+});
+
+test('a file that was removed and comes back is what it is now, and nothing of it is kept', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	for (const text of ['one\n', 'two\n']) {
+		disk.text = null;
+		await tab.look();
+		disk.text = text;
+		await tab.look();
+		expect([tab.text, tab.gone, tab.conflict]).toEqual([text, false, null]);
+		expect(disk.draft).toBeNull();
+	}
+});
+
+test('what was still being read of the path of before does not tell that a moved file is gone', async () => {
+	const disk = new Disk();
+	const tab = await opened(disk);
+	let miss = (): void => undefined;
+	vi.spyOn(disk, 'read').mockImplementationOnce(
+		() => new Promise((_, refuse) => (miss = () => refuse(missing())))
+	);
+	const look = tab.look();
+	await Promise.resolve();
+	await tab.moved('b.txt');
+	miss();
+	await look;
+	expect(tab.gone).toBe(false);
 });
 
 const draftOf = (text: string): DraftView => ({

@@ -194,6 +194,8 @@ export class Tab {
 			this.failure = null;
 			this.gone = true;
 			this.conflict = null;
+			// Nobody else has its text any more.
+			if (!this.#files.kept(this.path)) void this.keep();
 		}
 	}
 
@@ -274,7 +276,9 @@ export class Tab {
 		void this.turn();
 		const before = this.path;
 		this.path = path;
-		await this.#files.move(before, path).catch(() => undefined);
+		const moved = this.#files.move(before, path).catch(() => undefined);
+		// What is being read of the path of before says nothing of this one.
+		await Promise.all([moved, this.look()]);
 	}
 
 	/** It is closed, and what was typed is given up. */
