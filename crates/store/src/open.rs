@@ -6,6 +6,7 @@ use crate::{
     lock::Held,
     migrate,
     table::{find_cells, is_deleted, noun_of, nouns},
+    write::writing_pool,
 };
 use plimsoll_domain::Timestamp;
 use sqlx::{
@@ -86,7 +87,7 @@ impl Store {
             held = Held::wait(shared, PATIENCE, "open it").await?;
         }
 
-        let writer = SqlitePoolOptions::new()
+        let writer = writing_pool()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)

@@ -11,7 +11,7 @@ use plimsoll_domain::{
     change::{ChangeAct, Hlc},
 };
 use serde_json::Value;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Connection, Sqlite, SqlitePool, Transaction, sqlite::SqlitePoolOptions};
 
 /// Waits for its turn at once: a transaction that begins by reading could be refused in its middle.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -30,7 +30,8 @@ pub struct Write {
 impl Store {
     /// Begins a transaction; waits while another one writes, in this process or another.
     pub async fn write(&self) -> Result<Write> {
-        let mut transaction = self.begin().await.map_err(doing("begin a transaction"))?;
+        let begun = begin(&self.inner.writer).await;
+        let mut transaction = begun.map_err(doing("begin a transaction"))?;
         let clock: Option<(i64, i64)> =
             sqlx::query_as("SELECT wall_ms, counter FROM clock WHERE only = 1")
                 .fetch_optional(&mut *transaction)
@@ -48,19 +49,26 @@ impl Store {
             stamped: false,
         })
     }
+}
 
-    async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
-        let writer = &self.inner.writer;
-        match writer.begin_with(BEGIN).await {
-            // When the disk is full SQLite takes a transaction back by itself, and the driver goes on
-            // counting it: such a connection begins nothing any more.
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                writer.acquire().await?.close().await?;
-                writer.begin_with(BEGIN).await
+/// Begins a transaction that is about to write.
+pub(crate) async fn begin(pool: &SqlitePool) -> sqlx::Result<Transaction<'static, Sqlite>> {
+    pool.begin_with(BEGIN).await
+}
+
+/// A pool whose writing connections can begin again. When the disk is full SQLite takes a transaction
+/// back by itself, and the driver goes on counting it: such a connection begins nothing any more, so
+/// it is closed instead of kept.
+pub(crate) fn writing_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().after_release(|connection, _| {
+        Box::pin(async move {
+            if connection.is_in_transaction() {
+                // What was dropped is rolled back before this is answered.
+                connection.ping().await?;
             }
-            begun => begun,
-        }
-    }
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 impl Write {

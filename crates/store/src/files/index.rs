@@ -4,12 +4,16 @@ use super::{
     PACKS,
     pack::{self, Finished, Place, pack_path},
 };
-use crate::{Result, StoreError, error::doing};
+use crate::{
+    Result, StoreError,
+    error::doing,
+    write::{begin, writing_pool},
+};
 use plimsoll_domain::content::ContentHash;
 use serde_json::json;
 use sqlx::{
     Row, Sqlite, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -83,7 +87,7 @@ impl Index {
             .busy_timeout(Duration::from_secs(10))
             .pragma("trusted_schema", "OFF")
             .pragma("mmap_size", "0");
-        let pool = SqlitePoolOptions::new()
+        let pool = writing_pool()
             .max_connections(2)
             .max_lifetime(None)
             .connect_with(options)
@@ -130,11 +134,7 @@ impl Index {
 
     /// Enters packs, and what was seen in a workspace while they were written, at once.
     pub(super) async fn add(&self, packs: &[Finished], seen: Option<&Seen>) -> Result<()> {
-        let mut write = self
-            .pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(doing(ENTER))?;
+        let mut write = begin(&self.pool).await.map_err(doing(ENTER))?;
         for pack in packs {
             let id: i64 = sqlx::query_scalar(
                 "INSERT INTO packs (name, bytes) VALUES (?1, ?2) \
@@ -282,11 +282,7 @@ impl Index {
         needed: &HashSet<ContentHash>,
         now_ms: i64,
     ) -> Result<()> {
-        let mut write = self
-            .pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(doing(CONDEMN))?;
+        let mut write = begin(&self.pool).await.map_err(doing(CONDEMN))?;
         for pack in packs {
             let placed = placed_in(*pack, &mut *write).await;
             let placed = placed.map_err(doing(CONDEMN))?;

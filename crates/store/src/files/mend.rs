@@ -86,7 +86,7 @@ impl Files {
                 damaged.push((pack, placed));
             }
         }
-        self.move_out(damaged, &moved, Vec::new(), now_ms).await?;
+        self.move_out(damaged, &moved, now_ms).await?;
         Ok(Mended {
             struck: struck.difference(&found).count() as u64,
             found: found.len() as u64,

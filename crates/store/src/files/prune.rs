@@ -95,8 +95,8 @@ impl Files {
             }
             let mut placed = self.index.objects_of(pack.id).await?;
             placed.retain(|(hash, _)| plan.needed.contains(hash));
-            let live: u64 = placed.iter().map(|(_, place)| place.stored).sum();
-            let waste = pack.bytes.saturating_sub(live);
+            let waste = waste_of(&pack, &placed);
+            let live = pack.bytes.saturating_sub(waste);
             if live == 0 {
                 plan.pruned.waste_bytes += waste;
                 plan.useless.push(pack);
@@ -109,13 +109,11 @@ impl Files {
         Ok(plan)
     }
 
-    /// Moves what is wanted of some packs into new ones, and condemns them and those that are
-    /// `useless`. What is wanted lies in its new pack, and the index says so, before the old one goes.
+    /// Moves what is wanted of some packs into new ones, and condemns them. What is wanted lies in its new pack, and the index says so, before the old one goes.
     pub(super) async fn move_out(
         &self,
         from: Known,
         needed: &HashSet<ContentHash>,
-        useless: Vec<KnownPack>,
         now_ms: i64,
     ) -> Result<()> {
         let old: Vec<KnownPack> = from.iter().map(|(pack, _)| pack.clone()).collect();
@@ -124,7 +122,7 @@ impl Files {
         self.index.add(&moved, None).await?;
         // What was moved may be, byte for byte, a pack that is there already.
         let is_new = |pack: &KnownPack| moved.iter().any(|moved| moved.name == pack.name);
-        let condemned = useless.iter().chain(&old).filter(|pack| !is_new(pack));
+        let condemned = old.iter().filter(|pack| !is_new(pack));
         let condemned: Vec<i64> = condemned.map(|pack| pack.id).collect();
         self.index.condemn(&condemned, needed, now_ms).await
     }
@@ -211,10 +209,31 @@ impl Planned {
                 pruned.freed_bytes += pack.bytes;
             }
         }
-        files.move_out(mixed, &needed, useless, now_ms).await?;
+        let useless: Vec<i64> = useless.iter().map(|pack| pack.id).collect();
+        files.index.condemn(&useless, &needed, now_ms).await?;
+        let moving: u64 = mixed
+            .iter()
+            .map(|(pack, placed)| waste_of(pack, placed))
+            .sum();
+        let packs = mixed.len() as u64;
+        match files.move_out(mixed, &needed, now_ms).await {
+            // Where there is no room to move anything, what was condemned makes some first.
+            Err(error) if error.code() == "store_disk_full" => {
+                tracing::warn!("packs that are mostly waste stay for now: {error}");
+                pruned.waste_bytes -= moving;
+                pruned.condemned -= packs;
+            }
+            moved => moved?,
+        }
         files.sweep()?;
         Ok(pruned)
     }
+}
+
+/// Bytes of a pack that are not of these objects.
+fn waste_of(pack: &KnownPack, placed: &[(ContentHash, Place)]) -> u64 {
+    let live: u64 = placed.iter().map(|(_, place)| place.stored).sum();
+    pack.bytes.saturating_sub(live)
 }
 
 /// Writes these objects of these packs into new packs.

@@ -188,7 +188,7 @@ async fn saves_more_than_fits() {
 
 /// Runs a test in a process of its own, on a disk of 6 MB that only it and its children see.
 #[cfg(target_os = "linux")]
-fn on_a_small_disk(test: &str) {
+fn on_a_small_disk(test: &str) -> String {
     let place = tempfile::tempdir().unwrap();
     for folder in ["work", "disk"] {
         fs::create_dir(place.path().join(folder)).unwrap();
@@ -217,6 +217,7 @@ fn on_a_small_disk(test: &str) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 #[cfg(target_os = "linux")]
@@ -253,6 +254,113 @@ async fn restores_more_than_fits() {
 #[test]
 fn a_disk_without_room_for_a_restore_stays_as_it_is() {
     on_a_small_disk("restores_more_than_fits");
+}
+
+/// Bytes that nothing makes smaller.
+#[cfg(target_os = "linux")]
+fn noise(seed: u8, length: usize) -> Vec<u8> {
+    let mut noise = vec![0; length];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[seed]).finalize_xof().fill(&mut noise);
+    noise
+}
+
+/// What a process on a small disk does; called by its parent only.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_more_than_fits() {
+    let Some(place) = env::var_os("FULL_DISK").map(PathBuf::from) else {
+        return;
+    };
+    let files = Files::open(&place.join("store")).await.unwrap();
+    let (work, disk) = (place.join("work"), place.join("disk"));
+    for seed in 0..12 {
+        fs::write(work.join(format!("part-{seed}")), noise(seed, 900_000)).unwrap();
+    }
+    let saved = files.save(&work, &[], now(), &Arc::default()).await;
+    let root = saved.unwrap().root;
+    // One that is there already stays as it is.
+    fs::write(disk.join("out.zip"), "the one of yesterday").unwrap();
+    let error = files.export(root, &disk.join("out.zip")).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), "store_disk_full", "{error}");
+    let left = fs::read_dir(&disk).unwrap().count();
+    let kept = fs::read_to_string(disk.join("out.zip")).unwrap();
+    assert_eq!((left, kept.as_str()), (1, "the one of yesterday"));
+    // A state that cannot be read leaves nothing either.
+    for name in packs_in(&place.join("store/packs")).unwrap() {
+        let pack = pack_path(&place.join("store/packs"), &name);
+        let mut bytes = fs::read(&pack).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&pack, bytes).unwrap();
+    }
+    let error = files.export(root, &place.join("damaged.zip")).await;
+    assert_eq!(error.unwrap_err().code(), "content_damaged");
+    assert!(!place.join("damaged.zip").exists());
+    fs::write(place.join("done"), "").unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_archive_that_does_not_fit_is_told_as_a_full_disk_and_leaves_nothing() {
+    let printed = on_a_small_disk("exports_more_than_fits");
+    assert!(!printed.to_lowercase().contains("zip"), "{printed}");
+}
+
+/// What a process on a small disk does; called by its parent only.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn prunes_where_nothing_can_be_moved() {
+    let Some(place) = env::var_os("FULL_DISK").map(PathBuf::from) else {
+        return;
+    };
+    let (work, disk) = (place.join("work"), place.join("disk"));
+    let files = Files::open(&disk.join("store")).await.unwrap();
+    let save = async || {
+        let saved = files.save(&work, &[], now(), &Arc::default()).await;
+        saved.unwrap().root
+    };
+    fs::write(work.join("goes"), noise(1, 1_000_000)).unwrap();
+    fs::write(work.join("stays"), noise(2, 900_000)).unwrap();
+    save().await;
+    fs::write(work.join("goes"), noise(3, 800_000)).unwrap();
+    save().await;
+    fs::remove_file(work.join("goes")).unwrap();
+    let kept = save().await;
+    let before = super::content_of(&files, kept).await;
+    let filler = disk.join("filler");
+    let room = fs::File::create(&filler).unwrap();
+    // Enough for the index, and not for what stays.
+    let taken = std::io::copy(&mut std::io::repeat(7), &mut &room);
+    assert!(taken.is_err());
+    let size = room.metadata().unwrap().len();
+    room.set_len(size - 500_000).unwrap();
+    let prune = async |moment| {
+        let pruning = files.pruning().await.unwrap();
+        let planned = pruning.keep_only(&[kept]).await.unwrap();
+        planned.prune(moment).await.unwrap()
+    };
+    let pruned = prune(0).await;
+    assert_eq!(pruned.condemned, 1, "the pack that is of no use");
+    assert!(
+        (800_000..900_000).contains(&pruned.waste_bytes),
+        "{pruned:?}"
+    );
+    assert_eq!(super::content_of(&files, kept).await, before);
+    // A day later its room is there, and the rest can move.
+    let pruned = prune(100_000_000).await;
+    assert!(pruned.freed_bytes > 800_000, "{pruned:?}");
+    assert_eq!(pruned.condemned, 1, "the pack that is mostly waste");
+    assert_eq!(super::content_of(&files, kept).await, before);
+    assert!(files.check(&[kept], true).await.unwrap().is_whole());
+    fs::write(place.join("done"), "").unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pruning_on_a_full_disk_frees_what_it_can_and_loses_nothing() {
+    on_a_small_disk("prunes_where_nothing_can_be_moved");
 }
 
 #[tokio::test(flavor = "multi_thread")]
