@@ -223,6 +223,7 @@ impl Engine {
 
     /// Ends in order: jobs in the middle become interrupted at once, not when somebody looks.
     pub async fn close(&self) -> Result<()> {
+        self.note_late().await;
         match self.runner.get() {
             Some(runner) => Ok(runner.close().await?),
             None => Ok(()),
@@ -237,12 +238,12 @@ impl Engine {
     }
 
     async fn noted(&self, act: &str, job: Job) -> Result<Job> {
-        self.note(
+        self.note_done(
             act,
             format!("job:{}", job.id),
             serde_json::json!({"title": job.title}),
         )
-        .await?;
+        .await;
         Ok(job)
     }
 }

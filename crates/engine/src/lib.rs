@@ -2,6 +2,7 @@
 
 mod accounts;
 mod action;
+mod afterwards;
 mod again;
 mod apart;
 pub mod audit;

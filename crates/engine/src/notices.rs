@@ -28,11 +28,15 @@ impl Engine {
             let id = name.strip_prefix(PREFIX)?.to_owned();
             Some(Notice { id, ..notice })
         };
-        Ok(kept.into_iter().filter_map(read).collect())
+        let kept = kept.into_iter().filter_map(read);
+        Ok(kept.chain(self.unnoted()).collect())
     }
 
     /// Puts a notice away; `Ok` when it is gone already.
     pub async fn dismiss_notice(&self, id: &str) -> Result<()> {
+        if self.dismiss_unnoted(id) {
+            return Ok(());
+        }
         let mut write = self.world.store.write().await?;
         write.forget_setting(&format!("{PREFIX}{id}")).await?;
         write.commit().await?;

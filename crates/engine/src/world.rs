@@ -116,6 +116,7 @@ pub(crate) struct World {
     pub canvas: crate::canvas::Preview,
     pub here: crate::runs::InThisProcess,
     pub files: OnceCell<plimsoll_store::files::Files>,
+    pub unnoted: std::sync::Mutex<crate::afterwards::Unnoted>,
     /// Set once every version has a record.
     pub recorded: OnceCell<()>,
     sealer: OnceCell<Sealer>,
@@ -136,6 +137,7 @@ impl World {
             here: crate::runs::InThisProcess::default(),
             files: OnceCell::new(),
             recorded: OnceCell::new(),
+            unnoted: std::sync::Mutex::default(),
             sealer: OnceCell::new(),
         }
     }

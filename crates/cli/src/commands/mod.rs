@@ -38,34 +38,42 @@ pub async fn run(arguments: Arguments, output: Output) -> Answer {
         _ => {}
     }
     let desk = Desk::open(&arguments, output).await?;
-    match arguments.noun {
+    let answer = carry_out(arguments.noun, &desk).await;
+    if let Some(notice) = desk.engine.unnoted() {
+        output.note(&notice.text);
+    }
+    answer
+}
+
+async fn carry_out(noun: Noun, desk: &Desk) -> Answer {
+    match noun {
         Noun::Practice(_) | Noun::Completions { .. } => Ok(()),
-        Noun::Account(verb) => account::run(verb, &desk).await,
-        Noun::Key(verb) => account::keys(verb, &desk).await,
-        Noun::Server(verb) => server::run(verb, &desk).await,
-        Noun::Snapshot(verb) => server::snapshots(verb, &desk).await,
-        Noun::Project(verb) => project::run(verb, &desk).await,
-        Noun::Settings(verb) => settings::run(verb, &desk).await,
-        Noun::Bin(verb) => bin::run(verb, &desk).await,
-        Noun::Versions(verb) => version::run(verb, &desk).await,
-        Noun::Canvas(verb) => canvas::run(verb, &desk).await,
-        Noun::Run(arguments) => run::run(arguments, &desk).await,
-        Noun::Environment(verb) => project::environments(verb, &desk).await,
-        Noun::Service(verb) => project::services(verb, &desk).await,
-        Noun::Variable(verb) => variable::run(verb, &desk).await,
-        Noun::Configuration(verb) => configuration::run(verb, &desk).await,
-        Noun::Deploy(arguments) => work::deploy(arguments, &desk).await,
-        Noun::Rollback(arguments) => work::rollback(arguments, &desk).await,
-        Noun::Reconfigure(arguments) => work::reconfigure(arguments, &desk).await,
-        Noun::Restart(arguments) => work::restart(arguments, &desk).await,
-        Noun::Release(verb) => work::releases(verb, &desk).await,
-        Noun::Deployment(verb) => work::deployments(verb, &desk).await,
-        Noun::Logs(arguments) => work::logs(arguments, &desk).await,
-        Noun::Status(arguments) => work::status(arguments, &desk).await,
-        Noun::Job(verb) => work::jobs(verb, &desk).await,
-        Noun::Audit(verb) => work::audit(verb, &desk).await,
-        Noun::Data(verb) => data::run(verb, &desk).await,
-        Noun::Domain(verb) => domain::run(verb, &desk).await,
+        Noun::Account(verb) => account::run(verb, desk).await,
+        Noun::Key(verb) => account::keys(verb, desk).await,
+        Noun::Server(verb) => server::run(verb, desk).await,
+        Noun::Snapshot(verb) => server::snapshots(verb, desk).await,
+        Noun::Project(verb) => project::run(verb, desk).await,
+        Noun::Settings(verb) => settings::run(verb, desk).await,
+        Noun::Bin(verb) => bin::run(verb, desk).await,
+        Noun::Versions(verb) => version::run(verb, desk).await,
+        Noun::Canvas(verb) => canvas::run(verb, desk).await,
+        Noun::Run(arguments) => run::run(arguments, desk).await,
+        Noun::Environment(verb) => project::environments(verb, desk).await,
+        Noun::Service(verb) => project::services(verb, desk).await,
+        Noun::Variable(verb) => variable::run(verb, desk).await,
+        Noun::Configuration(verb) => configuration::run(verb, desk).await,
+        Noun::Deploy(arguments) => work::deploy(arguments, desk).await,
+        Noun::Rollback(arguments) => work::rollback(arguments, desk).await,
+        Noun::Reconfigure(arguments) => work::reconfigure(arguments, desk).await,
+        Noun::Restart(arguments) => work::restart(arguments, desk).await,
+        Noun::Release(verb) => work::releases(verb, desk).await,
+        Noun::Deployment(verb) => work::deployments(verb, desk).await,
+        Noun::Logs(arguments) => work::logs(arguments, desk).await,
+        Noun::Status(arguments) => work::status(arguments, desk).await,
+        Noun::Job(verb) => work::jobs(verb, desk).await,
+        Noun::Audit(verb) => work::audit(verb, desk).await,
+        Noun::Data(verb) => data::run(verb, desk).await,
+        Noun::Domain(verb) => domain::run(verb, desk).await,
     }
 }
 

@@ -121,8 +121,8 @@ impl Engine {
         let files = &self.world.ports.canvases;
         files.create(&root, &page, text.as_bytes()).await?;
         let subject = format!("project:{project}");
-        self.note("canvas.create", subject, json!({"canvas": canvas}))
-            .await?;
+        self.note_done("canvas.create", subject, json!({"canvas": canvas}))
+            .await;
         Ok(())
     }
 
@@ -158,8 +158,8 @@ impl Engine {
                 made => {
                     made?;
                     let details = json!({"canvas": canvas, "path": path, "bytes": content.len()});
-                    self.note("canvas.asset", format!("project:{project}"), details)
-                        .await?;
+                    self.note_done("canvas.asset", format!("project:{project}"), details)
+                        .await;
                     return Ok(path);
                 }
             }

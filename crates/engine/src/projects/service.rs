@@ -146,12 +146,12 @@ impl Engine {
             }
             None => world.ports.keychain.delete(&entry).await?,
         }
-        self.note(
+        self.note_done(
             "service.source_token",
             format!("service:{id}"),
             json!({"name": service.name, "set": token.is_some()}),
         )
-        .await?;
+        .await;
         Ok(())
     }
 

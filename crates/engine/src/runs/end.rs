@@ -178,8 +178,8 @@ impl Engine {
         }
         if !names.is_empty() {
             let subject = format!("project:{project}");
-            self.note("run.stop", subject, json!({"containers": names}))
-                .await?;
+            self.note_done("run.stop", subject, json!({"containers": names}))
+                .await;
         }
         Ok(())
     }
@@ -222,8 +222,8 @@ impl Engine {
             names.push(network.name);
         }
         if !names.is_empty() {
-            self.note("run.clean", "device".to_owned(), json!({"removed": names}))
-                .await?;
+            self.note_done("run.clean", "device".to_owned(), json!({"removed": names}))
+                .await;
         }
         Ok(names)
     }
@@ -261,8 +261,8 @@ impl Engine {
         write.commit().await?;
         if !names.is_empty() {
             let subject = format!("project:{project}");
-            self.note("run.delete_data", subject, json!({"volumes": names}))
-                .await?;
+            self.note_done("run.delete_data", subject, json!({"volumes": names}))
+                .await;
         }
         Ok(names)
     }

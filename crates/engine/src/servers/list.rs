@@ -117,12 +117,12 @@ impl Engine {
             .ask(&target, &request, Body::Empty, Arc::new(Unwatched))
             .await?;
         if remove {
-            self.note(
+            self.note_done(
                 "server.prune",
                 format!("server:{id}"),
                 serde_json::json!({"tags": pruned.tags, "freed_bytes": pruned.freed_bytes}),
             )
-            .await?;
+            .await;
         }
         Ok(pruned)
     }

@@ -40,12 +40,12 @@ impl Engine {
     pub async fn export_version(&self, id: VersionId, to: &Path) -> Result<()> {
         let version = self.version(id).await?;
         self.file_store().await?.export(version.root, to).await?;
-        self.note(
+        self.note_done(
             "version.export",
             format!("version:{id}"),
             json!({"number": version.number}),
         )
-        .await?;
+        .await;
         Ok(())
     }
 
@@ -113,7 +113,7 @@ impl Engine {
                 left,
             }),
             Err(error) => {
-                self.delete_project(created.id).await?;
+                let error = self.take_back_project(created.id, error).await;
                 made.give_back();
                 Err(error)
             }

@@ -13,7 +13,7 @@ use plimsoll_domain::{
     source::Source,
     version::{Retention, Version, prunable},
 };
-use plimsoll_store::files::{Record, RecordId};
+use plimsoll_store::files::{Pruned, Record, RecordId};
 use serde::Serialize;
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
@@ -170,7 +170,14 @@ impl Engine {
                 tracing::warn!("records of versions that were let go stay for now: {error}");
             }
         }
-        let pruned = planned.prune(world.now().as_millis()).await?;
+        // The versions are let go by now, whatever comes of their room: the next pruning goes on with it.
+        let pruned = match planned.prune(world.now().as_millis()).await {
+            Err(error) if !versions.is_empty() => {
+                tracing::warn!("what nobody needs any more stays for now: {error}");
+                Pruned::default()
+            }
+            pruned => pruned?,
+        };
         Ok(Prunable {
             versions,
             waste_bytes: pruned.waste_bytes,
@@ -257,8 +264,8 @@ impl Engine {
             }
         }
         let details = json!({"struck": mended.struck, "found": mended.found});
-        self.note("version.repair", "versions".to_owned(), details)
-            .await?;
+        self.note_done("version.repair", "versions".to_owned(), details)
+            .await;
         Ok(Repaired {
             struck: mended.struck,
             found: mended.found,

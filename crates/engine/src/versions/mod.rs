@@ -127,10 +127,18 @@ impl Engine {
         let created = self.create_project(name).await?;
         match self.set_project_folder(created.id, &folder).await {
             Ok(receipt) => Ok(receipt),
-            Err(error) => {
-                self.delete_project(created.id).await?;
-                Err(error)
-            }
+            Err(error) => Err(self.take_back_project(created.id, error).await),
+        }
+    }
+
+    /// Deletes a project that was made for something that failed; answers why that did, and that the
+    /// project stays where it cannot be deleted.
+    async fn take_back_project(&self, id: ProjectId, why: EngineError) -> EngineError {
+        match self.delete_project(id).await {
+            Ok(_) => why,
+            Err(error) => why.evidence([format!(
+                "The project that was made for it stays, since it could not be deleted: {error}"
+            )]),
         }
     }
 

@@ -54,12 +54,12 @@ impl Engine {
         let done = files
             .restore(&folder, Some(before.root), version.root, only)
             .await?;
-        self.note(
+        self.note_done(
             "version.restore",
             format!("version:{id}"),
             json!({"number": version.number, "only": only, "left": done.left.len()}),
         )
-        .await?;
+        .await;
         Ok(RestoredVersion {
             before,
             written: done.written,

@@ -32,12 +32,12 @@ impl Engine {
             .in_workspace(project, move |files| {
                 let entry = files.delete(&path, &id, now)?;
                 // What was typed into it goes with it.
-                files.forget_draft(&path)?;
+                super::drafts::let_go(files, &path);
                 Ok(entry)
             })
             .await?;
         let details = json!({"path": entry.path, "files": entry.files, "bytes": entry.bytes});
-        self.note("file.delete", about(project), details).await?;
+        self.note_done("file.delete", about(project), details).await;
         Ok(entry)
     }
 
@@ -53,7 +53,8 @@ impl Engine {
             .in_workspace(project, move |files| files.restore(&id))
             .await?;
         let details = json!({"path": back.path, "was": back.was});
-        self.note("file.restore", about(project), details).await?;
+        self.note_done("file.restore", about(project), details)
+            .await;
         Ok(back)
     }
 
@@ -64,7 +65,7 @@ impl Engine {
             .in_workspace(project, move |files| files.empty_bin(only.as_deref()))
             .await?;
         let details = json!({"entries": entries, "bytes": bytes});
-        self.note("bin.empty", about(project), details).await?;
+        self.note_done("bin.empty", about(project), details).await;
         Ok(Emptied { entries, bytes })
     }
 }

@@ -2,8 +2,8 @@
 
 use super::file;
 use crate::{Engine, Result};
-use plimsoll_domain::ProjectId;
-use plimsoll_store::workspace::Draft;
+use plimsoll_domain::{ProjectId, path::FilePath};
+use plimsoll_store::workspace::{Draft, Workspace};
 
 impl Engine {
     /// Keeps what was typed into a file until it is saved, also over the end of the program. It
@@ -23,5 +23,13 @@ impl Engine {
     /// Everything that was typed into the files of a project and not saved.
     pub async fn file_drafts(&self, project: ProjectId) -> Result<Vec<Draft>> {
         self.in_workspace(project, |files| files.drafts()).await
+    }
+}
+
+/// Forgets what was typed into a file that is written or gone by now. One that stays is shown beside
+/// the file, so nothing hangs on it.
+pub(super) fn let_go(files: &Workspace, path: &FilePath) {
+    if let Err(error) = files.forget_draft(path) {
+        tracing::warn!("a draft of {path} stays: {error}");
     }
 }

@@ -51,14 +51,14 @@ impl Engine {
             .in_workspace(project, move |files| {
                 let done = files.write(&path, &new, seen)?;
                 if matches!(done, Writing::Done(_)) {
-                    files.forget_draft(&path)?;
+                    super::drafts::let_go(files, &path);
                 }
                 Ok(done)
             })
             .await?;
         if let Writing::Done(written) = &done {
             let details = json!({"path": named, "bytes": written.bytes, "hash": written.hash});
-            self.note("file.write", about(project), details).await?;
+            self.note_done("file.write", about(project), details).await;
         }
         Ok(done)
     }
@@ -83,8 +83,8 @@ impl Engine {
         } else {
             "file.create"
         };
-        self.note(act, about(project), json!({"path": path}))
-            .await?;
+        self.note_done(act, about(project), json!({"path": path}))
+            .await;
         Ok(windows_refuses(&path))
     }
 
@@ -100,7 +100,7 @@ impl Engine {
         self.in_workspace(project, move |files| files.move_to(&old, &new))
             .await?;
         let details = json!({"from": from, "to": to});
-        self.note("file.move", about(project), details).await?;
+        self.note_done("file.move", about(project), details).await;
         Ok(windows_refuses(&to))
     }
 
@@ -117,7 +117,8 @@ impl Engine {
             .await?;
         let paths: Vec<&FilePath> = taken.paths.iter().collect();
         let details = json!({"paths": paths, "files": taken.files, "bytes": taken.bytes});
-        self.note("file.take_in", about(project), details).await?;
+        self.note_done("file.take_in", about(project), details)
+            .await;
         Ok(taken)
     }
 }

@@ -111,7 +111,8 @@ impl Engine {
         let details = json!({
             "files": replaced.files, "hits": replaced.hits, "left": replaced.left.len(),
         });
-        self.note("file.replace", about(project), details).await?;
+        self.note_done("file.replace", about(project), details)
+            .await;
         Ok(replaced)
     }
 }

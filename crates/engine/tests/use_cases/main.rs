@@ -10,6 +10,8 @@ mod fakes;
 mod faults;
 mod fleet;
 mod forms;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod health;
 mod history;
 mod hosts;

@@ -105,41 +105,55 @@ impl Workspace {
     /// all.
     ///
     /// # Errors
-    /// The first one that cannot be copied; those before it are there.
+    /// The first one that cannot be copied, as long as nothing was: what fails later is among those
+    /// that are left out.
     pub fn take_in(&self, from: &[PathBuf], to: &FolderPath) -> Result<TakenIn> {
         let mut taken = TakenIn::default();
         for source in from {
-            let found = source.metadata().map_err(failed("read", source))?;
-            let real = source.canonicalize().map_err(failed("read", source))?;
-            let _alone = alone();
-            let folder = self.make_folder(to)?;
-            let name = source.file_name().and_then(|name| name.to_str());
-            let Some(name) = name else {
-                taken
-                    .left
-                    .push(format!("{}: its name is no Unicode", source.display()));
-                continue;
-            };
-            let inside = folder.canonicalize().map_err(failed("read", &folder))?;
-            if found.is_dir() && inside.starts_with(&real) {
-                return Err(WorkspaceError::IntoItself {
-                    path: source.display().to_string(),
-                });
+            let mut with = taken.clone();
+            match self.take_one(source, to, &mut with) {
+                Ok(()) => taken = with,
+                Err(error) if taken.paths.is_empty() => return Err(error),
+                Err(error) => {
+                    let why = error.evidence().into_iter().next();
+                    let why = why.unwrap_or_else(|| error.to_string());
+                    taken.left.push(format!("{}: {why}", source.display()));
+                }
             }
-            let path = self.free_path(to, name)?;
-            let stage = folder.join(momentary_name());
-            remove_whatever(&stage);
-            let copied = copy_of(&real, &stage, &mut taken).and_then(|()| {
-                fs::rename(&stage, self.place(&path)?).map_err(failed("copy", &real))
-            });
-            if let Err(error) = copied {
-                remove_whatever(&stage);
-                return Err(error);
-            }
-            taken.mind_windows(path.name());
-            taken.paths.push(path);
         }
         Ok(taken)
+    }
+
+    fn take_one(&self, source: &Path, to: &FolderPath, taken: &mut TakenIn) -> Result<()> {
+        let found = source.metadata().map_err(failed("read", source))?;
+        let real = source.canonicalize().map_err(failed("read", source))?;
+        let _alone = alone();
+        let folder = self.make_folder(to)?;
+        let name = source.file_name().and_then(|name| name.to_str());
+        let Some(name) = name else {
+            taken
+                .left
+                .push(format!("{}: its name is no Unicode", source.display()));
+            return Ok(());
+        };
+        let inside = folder.canonicalize().map_err(failed("read", &folder))?;
+        if found.is_dir() && inside.starts_with(&real) {
+            return Err(WorkspaceError::IntoItself {
+                path: source.display().to_string(),
+            });
+        }
+        let path = self.free_path(to, name)?;
+        let stage = folder.join(momentary_name());
+        remove_whatever(&stage);
+        let copied = copy_of(&real, &stage, taken)
+            .and_then(|()| fs::rename(&stage, self.place(&path)?).map_err(failed("copy", &real)));
+        if let Err(error) = copied {
+            remove_whatever(&stage);
+            return Err(error);
+        }
+        taken.mind_windows(path.name());
+        taken.paths.push(path);
+        Ok(())
     }
 
     /// A path in a folder that nothing has: the name itself, or the name with a number.
