@@ -18,7 +18,8 @@ pub enum DataVerb {
         passphrase_file: Option<PathBuf>,
     },
     /// Puts everything from such a file in place of what is there, which is kept as an export of
-    /// its own, sealed with the same passphrase.
+    /// its own, sealed with the same passphrase. Versions that were saved on this machine and that
+    /// the file does not know are listed again.
     Restore {
         /// The file.
         file: PathBuf,

@@ -118,7 +118,8 @@ pub enum VersionVerb {
         /// Read every byte.
         #[arg(long)]
         read_data: bool,
-        /// Keep again what the projects' folders still have of what is damaged.
+        /// Keep again what the projects' folders still have of what is damaged, and list again what
+        /// the database does not know.
         #[arg(long)]
         repair: bool,
     },

@@ -1,8 +1,12 @@
 //! Who saves the tree: we, git and restic.
 
 use crate::{Answer, Tree};
-use plimsoll_domain::Timestamp;
-use plimsoll_store::files::Files;
+use plimsoll_domain::{
+    ProjectId, Timestamp, VersionId,
+    name::Name,
+    version::{Version, VersionCause},
+};
+use plimsoll_store::files::{Files, Record, Saved};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -152,7 +156,33 @@ impl Ours<'_> {
         let saving = self.files.save(tree, &[], now, &progress);
         let saved = self.runtime.block_on(saving)?;
         self.roots.push(saved.root);
-        Ok(())
+        let record = self.record(&saved, now)?;
+        let written = self.files.records().write(record);
+        Ok(self.runtime.block_on(written)?)
+    }
+
+    /// What lies beside the packs about a version.
+    fn record(&self, saved: &Saved, now: Timestamp) -> Answer<Record> {
+        let number = u32::try_from(self.roots.len())?;
+        let mut entropy = [0; 10];
+        entropy[..4].copy_from_slice(&number.to_le_bytes());
+        let version = Version {
+            id: VersionId::mint(now, entropy),
+            project_id: ProjectId::mint(Timestamp::from_millis(0), [0; 10]),
+            number,
+            root: saved.root,
+            message: "again".to_owned(),
+            cause: VersionCause::Saved,
+            name: None,
+            pinned: false,
+            author: "bench@here".to_owned(),
+            files: saved.files,
+            bytes: saved.bytes,
+            added_bytes: saved.added_bytes,
+            created_at: now,
+        };
+        let project = Name::parse("bench")?;
+        Ok(Record { version, project })
     }
 
     /// Whether every byte of everything that was saved can be read.

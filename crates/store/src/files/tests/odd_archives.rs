@@ -2,7 +2,7 @@
 
 use super::{
     Desk, now,
-    raw_zip::{Raw, archive},
+    raw_zip::{Raw, archive, unicode_path},
 };
 use crate::files::Imported;
 use plimsoll_domain::content::Node;
@@ -99,6 +99,51 @@ async fn names_that_are_no_utf8_are_told() {
     };
     let why = refusal(&desk, &[dos]).await;
     assert!(why.contains("437"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_an_archive_says_in_utf8_too_is_read_as_that() {
+    let desk = Desk::new().await;
+    // Shift-JIS: the second byte of the first character is a backslash.
+    let windows = |name: &'static [u8]| Raw {
+        system: 0,
+        ..Raw::file(name)
+    };
+    for (name, wanted) in [
+        (&b"caf\xe9.txt"[..], "café.txt"),
+        (b"\x93\xfa\x96{.txt", "日本.txt"),
+        (b"\x83\x5c.txt", "ソ.txt"),
+        (b"\x82\x50\x81\x44.txt", "１．.txt"),
+        (b"docs/\x83\x5c/a.txt", "docs/ソ/a.txt"),
+    ] {
+        let field = unicode_path(name, wanted);
+        for extra in [[&field[..], &field[..]], [&[], &field[..]]] {
+            let entry = Raw {
+                extra,
+                ..windows(name)
+            };
+            let imported = take(&desk, &[entry]).await;
+            let imported = imported.unwrap_or_else(|error| panic!("{wanted}: {error}"));
+            let found = desk.files.find(imported.root, wanted).await.unwrap();
+            assert!(found.is_some(), "{wanted}");
+            assert_eq!(imported.remarks.read_as_437, Vec::<String>::new());
+        }
+    }
+    // What belongs to another name is none.
+    let field = unicode_path(b"another", "other.txt");
+    let entry = Raw {
+        extra: [&field, &field],
+        ..Raw::file(b"caf\x82.txt")
+    };
+    let imported = take(&desk, &[entry]).await.unwrap();
+    assert_eq!(imported.remarks.read_as_437, ["café.txt"]);
+    // And one that leads out is no better than any other.
+    let field = unicode_path(b"caf\xe9.txt", "../out.txt");
+    let entry = Raw {
+        extra: [&field, &field],
+        ..Raw::file(b"caf\xe9.txt")
+    };
+    refusal(&desk, &[entry]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,8 @@ pub(super) struct Raw<'a> {
     pub(super) system: u8,
     /// Type and permissions, as Unix has them.
     pub(super) mode: u16,
+    /// Extra fields of its header and of its entry in the directory.
+    pub(super) extra: [&'a [u8]; 2],
 }
 
 impl<'a> Raw<'a> {
@@ -21,6 +23,7 @@ impl<'a> Raw<'a> {
             flags: 0,
             system: 3,
             mode: 0o100_644,
+            extra: [&[]; 2],
         }
     }
 }
@@ -31,18 +34,24 @@ pub(super) fn archive(entries: &[Raw]) -> Vec<u8> {
         let at = u32::try_from(out.len()).unwrap().to_le_bytes();
         let length = u16::try_from(entry.name.len()).unwrap().to_le_bytes();
         let flags = entry.flags.to_le_bytes();
-        let shared = [&[20, 0][..], &flags, &[0; 18], &length, &[0, 0]].concat();
-        out.extend([b"PK\x03\x04", &shared[..], entry.name].concat());
+        let shared = |extra: &[u8]| {
+            let more = u16::try_from(extra.len()).unwrap().to_le_bytes();
+            [&[20, 0][..], &flags, &[0; 18], &length, &more].concat()
+        };
+        let [of_header, of_directory] = entry.extra;
+        let header = shared(of_header);
+        out.extend([b"PK\x03\x04", &header[..], entry.name, of_header].concat());
         let mode = entry.mode.to_le_bytes();
         let made = [20, entry.system];
         let parts = [
             b"PK\x01\x02",
             &made[..],
-            &shared,
+            &shared(of_directory),
             &[0; 8],
             &mode,
             &at,
             entry.name,
+            of_directory,
         ];
         directory.extend(parts.concat());
     }
@@ -60,4 +69,19 @@ pub(super) fn archive(entries: &[Raw]) -> Vec<u8> {
     ]
     .concat();
     [out, directory, end].concat()
+}
+
+/// The field that says a name in UTF-8 beside one in another encoding (APPNOTE 4.6.9).
+pub(super) fn unicode_path(of: &[u8], name: &str) -> Vec<u8> {
+    // CRC-32 as the format has it (APPNOTE 4.4.7).
+    let mut crc = u32::MAX;
+    for byte in of {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 * (crc & 1));
+        }
+    }
+    let length = u16::try_from(5 + name.len()).unwrap().to_le_bytes();
+    let crc = (!crc).to_le_bytes();
+    [&[0x75, 0x70][..], &length, &[1], &crc, name.as_bytes()].concat()
 }
