@@ -2,7 +2,7 @@
 
 use super::{
     recall::{KeptProject, Projects, Recalled, kept, recall},
-    unlisted::{roots_of, unlisted},
+    unlisted::{mend_records, roots_of, unlisted},
 };
 use crate::{Engine, Receipt, Result, error::EngineError};
 use plimsoll_domain::{
@@ -247,7 +247,7 @@ impl Engine {
         }
         roots.extend(unlisted(&self.world).await?.roots(&self.world).await?);
         let mended = files.mend(&roots, now.as_millis()).await?;
-        self.record_versions().await?;
+        mend_records(&self.world).await?;
         let recalled = recall(&self.world, Projects::All).await?;
         recalled.leave_notice(self).await;
         let mut unsaved = Vec::new();

@@ -222,17 +222,23 @@ pub(super) async fn recall(world: &World, which: Projects) -> Result<Recalled> {
     let mut write = world.store.write().await?;
     let found = unlisted(world).await?;
     let mut wanted = found.of_projects;
-    let mut recalled = Recalled::default();
+    let (mut recalled, mut lost) = (Recalled::default(), Vec::new());
     if which == Projects::All {
         for (id, records) in found.of_none {
-            let made = make_project(files, world, &mut write, id, &records).await?;
-            if let Some(name) = made {
-                recalled.made.push(name);
-                wanted.insert(id, records);
+            let made = make_project(world, &mut write, id, &records, &recalled.made).await?;
+            match made {
+                Made::Anew(name) => {
+                    recalled.made.push(name);
+                    wanted.insert(id, records);
+                }
+                Made::OfNothing(gone) => {
+                    recalled.lost.extend(gone);
+                    lost.extend(records);
+                }
+                Made::Deleted => {}
             }
         }
     }
-    let mut lost = Vec::new();
     let mut renumbered = Vec::new();
     for (id, records) in wanted {
         let Some(project) = write.get::<Project>(&id).await? else {
@@ -314,37 +320,51 @@ async fn readable(
     Ok(readable)
 }
 
-/// Makes a project anew of which only records of versions are left; answers its name. Not when there
-/// is no content of any, and not one that was deleted on purpose.
+/// What became of a project of which only records of versions are left.
+enum Made {
+    /// It is there, under this name.
+    Anew(Name),
+    /// There is no content of any of its versions.
+    OfNothing(Vec<LostVersion>),
+    /// It was deleted on purpose, and stays so.
+    Deleted,
+}
+
+/// Makes such a project anew.
 async fn make_project(
-    files: &Files,
     world: &World,
     write: &mut Write,
     id: ProjectId,
     records: &[RecordId],
-) -> Result<Option<Name>> {
+    made: &[Name],
+) -> Result<Made> {
+    let files = world.file_store().await?;
     if world.store.get_any::<Project>(&id).await?.is_some() {
-        return Ok(None);
+        return Ok(Made::Deleted);
     }
     let mut first: Option<Record> = None;
+    let mut gone = Vec::new();
     for id in records {
         let Some(record) = files.records().read(*id).await? else {
             continue;
         };
-        let made = |record: &Record| record.version.created_at;
-        let earlier = first
-            .as_ref()
-            .is_none_or(|first| made(&record) < made(first));
-        if earlier && files.knows(record.version.root).await? {
+        let saved = |record: &Record| record.version.created_at;
+        let first_saved = first.as_ref().map(saved);
+        if !files.knows(record.version.root).await? {
+            gone.push(LostVersion {
+                number: Some(record.version.number),
+                project: record.project,
+            });
+        } else if first_saved.is_none_or(|first| saved(&record) < first) {
             first = Some(record);
         }
     }
     let Some(Record { version, project }) = first else {
-        return Ok(None);
+        return Ok(Made::OfNothing(gone));
     };
     let project = Project {
         id,
-        name: free_name(world, project).await?,
+        name: free_name(world, project, made).await?,
         active_version_id: None,
         settings: ProjectSettings::default(),
         created_at: version.created_at,
@@ -356,13 +376,14 @@ async fn make_project(
     auditor
         .record(write, "project.create", &about, details)
         .await?;
-    Ok(Some(project.name))
+    Ok(Made::Anew(project.name))
 }
 
 /// The name, or one like it that no project has.
-async fn free_name(world: &World, wanted: Name) -> Result<Name> {
+async fn free_name(world: &World, wanted: Name, made: &[Name]) -> Result<Name> {
     let there = world.store.all::<Project>().await?;
-    let taken: BTreeSet<Name> = there.into_iter().map(|project| project.name).collect();
+    let there = there.into_iter().map(|project| project.name);
+    let taken: BTreeSet<Name> = there.chain(made.iter().cloned()).collect();
     let mut names = (2..).map_while(|count| {
         let stem: String = wanted.as_str().chars().take(50).collect();
         Name::parse(&format!("{}-{count}", stem.trim_end_matches('-'))).ok()

@@ -92,6 +92,19 @@ pub(super) async fn record_all(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// Writes records anew that cannot be read, of versions that are there, and those that are missing.
+pub(super) async fn mend_records(world: &World) -> Result<()> {
+    let records = world.records();
+    let rows = world.store.version_rows().await?;
+    for id in records.list().await? {
+        let is_there = rows.get(&id.version) == Some(&true);
+        if is_there && records.read(id).await?.is_none() {
+            records.remove(vec![id]).await?;
+        }
+    }
+    record_all(world).await
+}
+
 /// The states of versions.
 pub(super) fn roots_of(versions: &[Version]) -> Vec<ContentHash> {
     versions.iter().map(|version| version.root).collect()

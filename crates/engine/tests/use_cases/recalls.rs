@@ -267,13 +267,9 @@ async fn a_version_whose_content_is_gone_is_told_once_and_comes_back_with_its_co
     site.save("one").await;
     let copy = site.copy().await;
     let packs = site.world.folder.path().join("store/versions/packs");
-    let names = || -> Vec<PathBuf> {
-        let entries = fs::read_dir(&packs).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
-    };
-    let first = names();
+    let first = names_in(&packs);
     site.save("two").await;
-    let second = names();
+    let second = names_in(&packs);
     let second = second.iter().find(|pack| !first.contains(pack)).unwrap();
     let aside = site.folder.with_file_name("aside.pack");
     fs::rename(second, &aside).unwrap();
@@ -311,6 +307,67 @@ async fn versions_of_before_there_were_records_get_theirs_with_the_next_save_or_
     let before = site.versions().await;
     site.restore(&copy).await;
     assert_eq!(site.versions().await, before);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_told_and_one_of_a_version_that_is_there_is_written_anew() {
+    let mut site = Site::new().await;
+    let copy = site.copy().await;
+    site.save("one").await;
+    let damage = |site: &Site| {
+        let records = site.world.folder.path().join("store/versions/records");
+        for entry in fs::read_dir(records).unwrap() {
+            fs::write(entry.unwrap().path(), "not what it was").unwrap();
+        }
+    };
+    damage(&site);
+    site.world.engine.repair_versions().await.unwrap();
+    let before = site.versions().await;
+    let recalled = site.restore(&copy).await;
+    assert_eq!((recalled.back.len(), recalled.lost.len()), (1, 0));
+    assert_eq!(site.versions().await, before);
+    damage(&site);
+    let recalled = site.restore(&copy).await;
+    assert_eq!(
+        recalled.told(),
+        ["A version of “site” did not come back: its record cannot be read."]
+    );
+}
+
+#[tokio::test]
+async fn unknown_projects_of_one_name_come_back_beside_each_other_and_one_without_content_does_not()
+{
+    let mut site = Site::new().await;
+    site.save("one").await;
+    let copy = site.copy().await;
+    let packs = site.world.folder.path().join("store/versions/packs");
+    for round in ["gone", "first", "second"] {
+        let folder = site.folder.with_file_name(round);
+        let engine = &site.world.engine;
+        let created = engine.create_project_in(name("other"), &folder).await;
+        fs::write(folder.join("page"), round).unwrap();
+        let before = names_in(&packs);
+        let progress = Arc::default();
+        let saved = engine.save_version(created.unwrap().id, round, &progress);
+        saved.await.unwrap();
+        let mut made = names_in(&packs);
+        made.retain(|pack| round == "gone" && !before.contains(pack));
+        for pack in made {
+            fs::remove_file(pack).unwrap();
+        }
+        site.put_back(&copy).await;
+    }
+    let engine = &site.world.engine;
+    let repaired = engine.repair_versions().await.unwrap();
+    assert_eq!(repaired.recalled.made, [name("other"), name("other-2")]);
+    assert_eq!(repaired.recalled.back.len(), 2);
+    assert_eq!(repaired.recalled.lost.len(), 1);
+    assert_eq!(repaired.left.kept, []);
+}
+
+fn names_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
 #[derive(Debug, Clone)]
