@@ -3,7 +3,7 @@
 use crate::{
     changes::Changes,
     commands,
-    views::{CloseAsked, DeskChanged, Dropping, Opened},
+    views::{CloseAsked, DeskChanged, Dropping, Ending, Opened},
 };
 use tauri::Wry;
 use tauri_specta::{Builder, collect_commands, collect_events};
@@ -20,6 +20,7 @@ pub fn builder() -> Builder<Wry> {
             commands::desk::vault_unlock,
             commands::desk::notice_dismiss,
             commands::window::window_hide,
+            commands::window::window_kept,
             commands::window::window_quit,
             commands::data::data_location,
             commands::data::data_export,
@@ -200,6 +201,7 @@ pub fn builder() -> Builder<Wry> {
             CloseAsked,
             DeskChanged,
             Dropping,
+            Ending,
             Opened
         ])
         // Bytes, cents, milliseconds and sequence numbers: all far below 2^53.

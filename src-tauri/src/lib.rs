@@ -13,6 +13,7 @@ mod commands;
 mod desk;
 mod drawing;
 mod drops;
+mod ending;
 mod gate;
 mod ipc;
 mod links;
@@ -61,6 +62,7 @@ fn app(log: log::LastLines) -> tauri::Result<App> {
         .manage(Desk::default())
         .manage(activity::Activity::default())
         .manage(drops::Drops::default())
+        .manage(ending::Kept::default())
         .manage(canvas::Served::default())
         .manage(links::StartPath::default())
         .manage(practice::Practice::default())

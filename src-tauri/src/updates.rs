@@ -3,6 +3,7 @@
 
 use crate::{
     activity::Activity,
+    ending,
     views::{CommandError, FoundUpdateView, UpdateView},
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -88,6 +89,7 @@ impl Updates {
         })?;
         let package = update.download(|_, _| {}, || {}).await.map_err(told)?;
         update.install(package).map_err(told)?;
+        ending::keep_what_was_typed(app).await;
         app.request_restart();
         Ok(())
     }

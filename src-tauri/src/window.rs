@@ -1,7 +1,8 @@
 //! The one window: where it may go, which is nowhere; how it is closed while something runs.
 
 use crate::{
-    activity::Activity, canvas, desk::Desk, drops, gate, locale, tray::Tray, views::CloseAsked,
+    activity::Activity, canvas, desk::Desk, drops, ending, gate, locale, tray::Tray,
+    views::CloseAsked,
 };
 use plimsoll_domain::preferences::AtQuit;
 use plimsoll_engine::Engine;
@@ -114,10 +115,8 @@ pub fn is_in_front<R: Runtime>(app: &AppHandle<R>) -> bool {
 pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     match event {
         WindowEvent::CloseRequested { api, .. } => {
-            if let Some(engine) = busy(window.app_handle()) {
-                api.prevent_close();
-                tauri::async_runtime::spawn(end_or_ask(window.app_handle().clone(), engine));
-            }
+            api.prevent_close();
+            quit_or_ask(window.app_handle());
         }
         WindowEvent::DragDrop(event) => drops::on_event(window, event),
         _ => {}
@@ -126,12 +125,7 @@ pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
 
 /// Ends the program, or asks first while something runs.
 pub fn quit_or_ask<R: Runtime>(app: &AppHandle<R>) {
-    match busy(app) {
-        Some(engine) => {
-            tauri::async_runtime::spawn(end_or_ask(app.clone(), engine));
-        }
-        None => app.exit(0),
-    }
+    tauri::async_runtime::spawn(end_or_ask(app.clone()));
 }
 
 /// Ends the program when nobody can be asked: what runs on this machine is stopped or left running as
@@ -143,7 +137,7 @@ pub async fn end_unasked<R: Runtime>(app: AppHandle<R>) {
     {
         tracing::warn!("what runs here could not be ended: {error}");
     }
-    app.exit(0);
+    ending::end(&app).await;
 }
 
 /// The engine, where this process may be in the middle of something.
@@ -156,7 +150,10 @@ fn busy<R: Runtime>(app: &AppHandle<R>) -> Option<Engine> {
 /// Asks what shall become of the jobs that this process runs and of the services that it has started
 /// on this machine; those of others, such as a command in a terminal, do not end with it. Without
 /// any, and where the person has said once and for all what they want, it ends the program.
-async fn end_or_ask<R: Runtime>(app: AppHandle<R>, engine: Engine) {
+async fn end_or_ask<R: Runtime>(app: AppHandle<R>) {
+    let Some(engine) = busy(&app) else {
+        return ending::end(&app).await;
+    };
     let jobs = app.state::<Activity>().running_in(&engine);
     // Without an answer there is nothing that could be stopped.
     let runs = timeout(LONGEST_LOOK, engine.runs_of_this_process()).await;
@@ -165,14 +162,14 @@ async fn end_or_ask<R: Runtime>(app: AppHandle<R>, engine: Engine) {
     let mut failure = None;
     if jobs.is_empty() {
         if runs.is_empty() {
-            return app.exit(0);
+            return ending::end(&app).await;
         }
         if let Some(keep) = kept_at_quit(at_quit) {
             if let Err(error) = hide(&app) {
                 tracing::warn!("the window could not be hidden: {error}");
             }
             match engine.leave_runs(keep).await {
-                Ok(()) => return app.exit(0),
+                Ok(()) => return ending::end(&app).await,
                 Err(error) => failure = Some(error.into()),
             }
         }
@@ -186,7 +183,7 @@ async fn end_or_ask<R: Runtime>(app: AppHandle<R>, engine: Engine) {
     };
     if let Err(error) = asked.emit(&app) {
         tracing::warn!("the window could not be asked: {error}");
-        return app.exit(0);
+        return ending::end(&app).await;
     }
     show(&app);
 }

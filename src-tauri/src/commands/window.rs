@@ -1,6 +1,11 @@
 //! What becomes of the window while jobs or services run.
 
-use crate::{desk::Desk, views::CommandError, window};
+use crate::{
+    desk::Desk,
+    ending::{self, Kept},
+    views::CommandError,
+    window,
+};
 use tauri::{AppHandle, State};
 
 /// Hides the window; jobs go on. The tray, or starting Plimsoll again, brings it back.
@@ -14,6 +19,13 @@ pub fn window_hide(app: AppHandle) -> Result<(), CommandError> {
             "Leave it open until the job has ended.",
         )
     })
+}
+
+/// What was typed is kept: the program may end.
+#[tauri::command]
+#[specta::specta]
+pub fn window_kept(kept: State<'_, Kept>) {
+    kept.say();
 }
 
 /// Ends the program; jobs that run become interrupted and can be resumed or undone later. Services
@@ -30,6 +42,6 @@ pub async fn window_quit(
     if let Some(engine) = desk.engine_now() {
         engine.quit_runs(keep_runs, remember).await?;
     }
-    app.exit(0);
+    ending::end(&app).await;
     Ok(())
 }

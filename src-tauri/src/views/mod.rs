@@ -51,7 +51,7 @@ pub use ids::*;
 pub use job::{
     JobDetailView, JobLinesView, JobNewsView, JobPageView, JobStatusView, JobView, SinceView,
 };
-pub use opening::{CloseAsked, DeskChanged, DeskStateView, NoticeView, Opened, RunningJob};
+pub use opening::{CloseAsked, DeskChanged, DeskStateView, Ending, NoticeView, Opened, RunningJob};
 pub use plan::{BeforeAfterView, PlanView};
 pub use practice::{
     BadDayView, PracticeRunningView, PracticeView, SampleChangeView, SampleContentView,

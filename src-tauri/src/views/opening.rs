@@ -62,6 +62,10 @@ pub struct CloseAsked {
     pub tray: bool,
 }
 
+/// The program is about to end. The page keeps what was typed, and calls `window_kept`.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+pub struct Ending;
+
 /// A job that runs now.
 #[derive(Debug, Clone, Serialize, Deserialize, Type)]
 pub struct RunningJob {

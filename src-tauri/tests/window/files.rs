@@ -91,6 +91,13 @@ async fn what_was_deleted_comes_back_and_what_was_typed_survives_a_crash() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello\n");
     window.press("Save").await;
     holds(&file, "hello\nnot saved").await;
+
+    // Nobody waits for what is typed last to be kept.
+    type_in(&window, "hello.txt", " at the end").await;
+    desk.click_the_cross();
+    window.has_ended().await;
+    let window = desk.open().await;
+    window.sees("not saved at the end").await;
     assert_eq!(window.went_wrong().await, Vec::<String>::new());
     window.close().await;
 }

@@ -4,7 +4,7 @@
 #[path = "../../../crates/cli/tests/support/dockerd.rs"]
 mod dockerd;
 
-use crate::support::{Desk, Keyring, LATER, Role, Window, eventually, process, without_network};
+use crate::support::{Desk, Keyring, LATER, Role, Window, eventually, without_network};
 use dockerd::{Docker, application, is_possible};
 use serde_json::json;
 use std::{
@@ -251,7 +251,7 @@ async fn closing_the_window_asks_what_becomes_of_what_runs_until_it_knows() {
             .click(Role::Checkbox, "Do the same from now on")
             .await;
         window.press("Stop and quit").await;
-        ends(window).await;
+        window.has_ended().await;
         place.is_clean().await;
 
         let window = place.at_runs().await;
@@ -259,7 +259,7 @@ async fn closing_the_window_asks_what_becomes_of_what_runs_until_it_knows() {
         window.press("Run here").await;
         window.find_within(Role::Button, "Start again", LATER).await;
         place.desk.click_the_cross();
-        ends(window).await;
+        window.has_ended().await;
         place.is_clean().await;
     })
     .await;
@@ -275,7 +275,7 @@ async fn what_was_left_running_goes_on_and_is_the_next_windows() {
         let url = address(&window).await;
         place.desk.click_the_cross();
         window.press("Quit, leave running").await;
-        ends(window).await;
+        window.has_ended().await;
         assert!(place.docker.get(&url).is_some());
         assert_eq!(place.containers(), ["web"]);
 
@@ -291,13 +291,6 @@ async fn what_was_left_running_goes_on_and_is_the_next_windows() {
         window.close().await;
     })
     .await;
-}
-
-/// Waits until the window's process has ended by itself.
-async fn ends(window: Window) {
-    let pid = window.pid;
-    eventually("the window has ended", LATER, || !process::runs(pid)).await;
-    window.crash();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -341,7 +334,7 @@ async fn what_a_terminal_runs_is_not_the_windows_and_what_the_window_runs_is_not
             .command("settings_save", json!({"values": values}))
             .await;
         signal(window.pid, "TERM");
-        ends(window).await;
+        window.has_ended().await;
         assert_eq!(place.containers(), ["postgres.internal", "web"]);
         assert!(place.docker.get(&url).is_some());
 

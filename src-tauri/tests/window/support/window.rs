@@ -1,7 +1,7 @@
 //! The window, as a test uses it.
 
 use super::{
-    SOON,
+    LATER, SOON, eventually,
     find::Role,
     process::{Process, children, kill, runs},
 };
@@ -346,6 +346,12 @@ impl Window {
     /// Ends the process as a crash would.
     pub fn crash(mut self) {
         self.end();
+    }
+
+    /// Waits until the process has ended by itself.
+    pub async fn has_ended(self) {
+        eventually("the window has ended", LATER, || !runs(self.pid)).await;
+        self.crash();
     }
 
     /// Closes the window and waits until its process has ended.

@@ -1,5 +1,6 @@
 import { untrack } from 'svelte';
 import { api, Channel, refusedFrom, type FolderNewsView } from '$ipc';
+import { closing } from '$models/closing.svelte';
 import { draftsOf, type Drafts } from '$models/draft.svelte';
 import { filesOf, Tab, type Spot } from './tab.svelte';
 import { folderOf, isWithin, Tree } from './tree.svelte';
@@ -57,8 +58,8 @@ export class Workspace {
 	}
 
 	/** Somebody turns to something else: what was typed is kept at once. */
-	turn(): void {
-		for (const tab of this.tabs) void tab.turn();
+	async turn(): Promise<void> {
+		await Promise.all(this.tabs.map((tab) => tab.turn()));
 	}
 
 	tab(path: string): Tab | undefined {
@@ -164,7 +165,11 @@ const all: Record<string, Workspace> = {};
 
 /** The files of a project. */
 export function workspaceOf(projectId: string): Workspace {
-	return (all[projectId] ??= new Workspace(projectId));
+	const known = all[projectId];
+	if (known) return known;
+	const fresh = (all[projectId] = new Workspace(projectId));
+	closing.atEnd(() => fresh.turn());
+	return fresh;
 }
 
 /** Forgets what was seen of a project's files: they lie in another folder now. */

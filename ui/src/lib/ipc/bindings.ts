@@ -24,6 +24,8 @@ export const commands = {
 	noticeDismiss: (id: string) => typedError<null, CommandError>(__TAURI_INVOKE("notice_dismiss", { id })),
 	/**  Hides the window; jobs go on. The tray, or starting Plimsoll again, brings it back. */
 	windowHide: () => typedError<null, CommandError>(__TAURI_INVOKE("window_hide")),
+	/**  What was typed is kept: the program may end. */
+	windowKept: () => __TAURI_INVOKE<void>("window_kept"),
 	/**
 	 *  Ends the program; jobs that run become interrupted and can be resumed or undone later. Services
 	 *  that it has started on this machine are stopped first, or left running; what is remembered is not
@@ -441,6 +443,7 @@ export const events = {
 	closeAsked: makeEvent<CloseAsked, CloseAsked>("close-asked"),
 	deskChanged: makeEvent<DeskChanged, DeskChanged>("desk-changed"),
 	dropping: makeEvent<Dropping, Dropping>("dropping"),
+	ending: makeEvent<Ending, Ending>("ending"),
 	opened: makeEvent<Opened, Opened>("opened"),
 };
 
@@ -1050,6 +1053,9 @@ export type EmptiedView = {
 	/**  Bytes of all files in them. */
 	bytes: number,
 };
+
+/**  The program is about to end. The page keeps what was typed, and calls `window_kept`. */
+export type Ending = null;
 
 /**  What an entry of a folder is. */
 export type EntryKindView = 
