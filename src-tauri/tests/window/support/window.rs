@@ -25,7 +25,9 @@ const LISTEN: &str = r#"
 	window.wentWrong = [];
 	const add = (what) => window.wentWrong.push(String(what));
 	window.addEventListener('error', (event) => add(event.message || `${event.target?.outerHTML} failed`), true);
-	window.addEventListener('unhandledrejection', (event) => add(event.reason?.stack ?? event.reason));
+	// A library's own script asks at its start whether it may notify. No page may: that is meant.
+	const meant = (reason) => String(reason).startsWith('notification.is_permission_granted not allowed');
+	window.addEventListener('unhandledrejection', ({ reason }) => meant(reason) || add(reason?.stack ?? reason));
 	document.addEventListener('securitypolicyviolation', (event) => add(`${event.violatedDirective}: ${event.blockedURI}`));
 	const error = console.error;
 	console.error = (...words) => { add(words.join(' ')); error(...words); };
