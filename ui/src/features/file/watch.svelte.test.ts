@@ -47,3 +47,22 @@ test('what was typed before is shown when the page opens the same file while it 
 	expect(workspace.tab('a.txt')?.text).toBe('typed');
 	clearMocks();
 });
+
+test('a file that is moved is shown still, where nobody but its page knows which one that is', async () => {
+	mockIPC((command) => {
+		if (command === 'file_move') return null;
+		if (command !== 'file_read') return [];
+		return {
+			content: { kind: 'text', text: '', ending: 'lf', has_mark: false },
+			bytes: 0,
+			hash: 'one',
+			is_readonly: false
+		};
+	});
+	const workspace = new Workspace('moved');
+	workspace.open('src/a.txt');
+	workspace.shown = 'src/a.txt';
+	await workspace.move('src', 'lib');
+	expect(workspace.tab(workspace.shown)?.path).toBe('lib/a.txt');
+	clearMocks();
+});

@@ -99,8 +99,10 @@ export class Workspace {
 	/** Moves a file or a folder, with the tabs that show something of it. */
 	async move(from: string, to: string): Promise<string | null> {
 		const told = await api.fileMove(this.projectId, from, to);
+		const now = (path: string): string => to + path.slice(from.length);
 		const along = this.tabs.filter((tab) => isWithin(tab.path, from));
-		await Promise.all(along.map((tab) => tab.moved(to + tab.path.slice(from.length))));
+		if (isWithin(this.shown, from)) this.shown = now(this.shown);
+		await Promise.all(along.map((tab) => tab.moved(now(tab.path))));
 		await this.tree.touched([from, to]);
 		return told;
 	}
