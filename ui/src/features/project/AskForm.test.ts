@@ -3,6 +3,7 @@ import { cleanup, render, screen, waitFor } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Refused, type OpenFormView } from '$ipc';
+import { closing } from '$models/closing.svelte';
 import AskForm from './AskForm.svelte';
 
 const opened: OpenFormView = {
@@ -170,4 +171,13 @@ test('a form that is opened again at once waits for what was kept of it', async 
 	kept();
 	const name = await screen.findByLabelText('Name');
 	expect((name as HTMLInputElement).value).toBe('half');
+});
+
+test('what was typed last is kept before the program ends', async () => {
+	const user = userEvent.setup();
+	const atEnd = vi.spyOn(closing, 'atEnd');
+	await user.type(await ask(() => Promise.resolve()), 'half');
+	expect(draft).toBeNull();
+	await atEnd.mock.calls[0]?.[0]();
+	expect(draft).toEqual({ name: 'half' });
 });

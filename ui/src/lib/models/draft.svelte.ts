@@ -1,4 +1,5 @@
 import { api, type DraftView } from '$ipc';
+import { closing } from './closing.svelte';
 import { Turns } from './turns';
 
 /**
@@ -58,6 +59,11 @@ export class Drafts {
 		await Promise.all(this.#untold.map((path) => this.#tell(path).catch(() => undefined)));
 	}
 
+	/** Waits until the engine was told everything. */
+	told(): Promise<void> {
+		return this.#turns.done();
+	}
+
 	#tell(path: string): Promise<void> {
 		return this.#turns.take(path, async () => {
 			// What is so by now: several changes in the meantime are told as one.
@@ -74,5 +80,9 @@ const all: Record<string, Drafts> = {};
 
 /** What was typed into the files of a project and not saved. */
 export function draftsOf(projectId: string): Drafts {
-	return (all[projectId] ??= new Drafts(projectId));
+	const known = all[projectId];
+	if (known) return known;
+	const fresh = (all[projectId] = new Drafts(projectId));
+	closing.atEnd(() => fresh.told());
+	return fresh;
 }

@@ -102,3 +102,17 @@ test('what could not be kept is kept when it is tried again', async () => {
 	await drafts.again();
 	expect(kept).toEqual(['typed']);
 });
+
+test('whoever waits for what is being told waits until it is kept', async () => {
+	engine();
+	const drafts = new Drafts('p');
+	void drafts.keep(draft('typed'));
+	await turn();
+	let kept = false;
+	void drafts.told().then(() => (kept = true));
+	await turn();
+	expect(kept).toBe(false);
+	answers.shift()?.();
+	await turn();
+	expect(kept).toBe(true);
+});

@@ -9,4 +9,9 @@ export class Turns {
 		this.#last[thing] = done;
 		return done;
 	}
+
+	/** Waits until everything is done that was to be done up to now. */
+	async done(): Promise<void> {
+		await Promise.allSettled(Object.values(this.#last));
+	}
 }
