@@ -14,7 +14,8 @@ use plimsoll_domain::{
     ProjectId,
     path::{FilePath, FolderPath, InvalidPath},
 };
-use plimsoll_store::workspace::{Workspace, WorkspaceError};
+use plimsoll_store::workspace::{Drafts, Workspace, WorkspaceError};
+use std::path::PathBuf;
 
 /// Where bins and drafts are kept, in the store's folder, one folder a project.
 const ASIDE: &str = "workspaces";
@@ -29,17 +30,39 @@ impl Engine {
         let root = self.need_folder(project).await?;
         let ignored = self.project_settings(project).await?.ignore;
         let most = self.preferences().await?.limits.text_bytes;
-        let folder = self.world.store.folder();
-        let aside = folder.join(ASIDE).join(project.to_string());
-        let done = tokio::task::spawn_blocking(move || {
+        let aside = self.aside(project);
+        blocking(move || {
             let files = Workspace::open(&root, &aside)?;
             work(&files.ignoring(&ignored).with_texts_up_to(most))
-        });
-        let done = done.await.map_err(|error| {
-            EngineError::internal("internal", format!("A thread ended: {error}"))
-        })?;
-        Ok(done?)
+        })
+        .await
     }
+
+    /// Does something with what was typed into the files of a project, whether or not its folder is
+    /// there.
+    async fn in_drafts<T: Send + 'static>(
+        &self,
+        project: ProjectId,
+        work: impl FnOnce(&Drafts) -> std::result::Result<T, WorkspaceError> + Send + 'static,
+    ) -> Result<T> {
+        self.need_folder(project).await?;
+        let drafts = Drafts::at(&self.aside(project));
+        blocking(move || work(&drafts)).await
+    }
+
+    fn aside(&self, project: ProjectId) -> PathBuf {
+        let folder = self.world.store.folder();
+        folder.join(ASIDE).join(project.to_string())
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::result::Result<T, WorkspaceError> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done =
+        done.map_err(|error| EngineError::internal("internal", format!("A thread ended: {error}")));
+    Ok(done??)
 }
 
 fn file(path: &str) -> Result<FilePath> {

@@ -152,12 +152,25 @@ async fn what_was_typed_survives_the_end_of_the_program_and_goes_when_it_is_save
         .keep_file_draft(id, draft.clone())
         .await
         .unwrap();
+    // Also what is typed while the folder is on a disk that was unplugged.
+    let away = folder.with_extension("away");
+    fs::rename(&folder, &away).unwrap();
+    let draft = FileDraft {
+        text: "one and three quarters".to_owned(),
+        ..draft
+    };
+    world
+        .engine
+        .keep_file_draft(id, draft.clone())
+        .await
+        .unwrap();
     world.reopen().await;
     let engine = &world.engine;
     assert_eq!(
         engine.file_drafts(id).await.unwrap(),
         std::slice::from_ref(&draft)
     );
+    fs::rename(&away, &folder).unwrap();
     assert_eq!(fs::read_to_string(folder.join("a.txt")).unwrap(), "one");
     let written = engine
         .write_file(id, "a.txt", text(&draft.text), draft.seen)

@@ -94,7 +94,7 @@ impl Workspace {
         }
         fs::rename(&old, &new).map_err(failed("move", &old))?;
         // It is moved; what was typed is still there, under its old path.
-        if let Err(error) = self.carry_drafts(from, to) {
+        if let Err(error) = self.drafts().carry(from, to) {
             tracing::warn!("what was typed into {from} does not go along to {to}: {error}");
         }
         Ok(())

@@ -1,13 +1,13 @@
 //! What was typed and not saved, kept until it is: a power cut loses a second of typing.
 
 use super::text::LineEnding;
-use super::{MOST_TEXT, Result, Workspace, WorkspaceError, error::failed, make_private};
+use super::{MOST_TEXT, Result, WorkspaceError, error::failed, make_private};
 use plimsoll_domain::{content::ContentHash, path::FilePath};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -38,19 +38,36 @@ pub struct Draft {
     pub seen: Option<ContentHash>,
 }
 
-impl Workspace {
+/// What was typed into the files of a project and not saved. It lies in the place aside, so that it is
+/// kept also while the project's folder is away.
+#[derive(Debug, Clone)]
+pub struct Drafts {
+    folder: PathBuf,
+}
+
+impl Drafts {
+    /// The drafts in a project's place aside.
+    pub fn at(aside: &Path) -> Self {
+        Self {
+            folder: aside.join(DRAFTS),
+        }
+    }
+
     /// Keeps a draft, replacing the one of before.
-    pub fn keep_draft(&self, draft: &Draft) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`WorkspaceError::TooLarge`].
+    pub fn keep(&self, draft: &Draft) -> Result<()> {
         if draft.text.len() as u64 > MOST_TEXT {
             return Err(WorkspaceError::TooLarge { most: MOST_TEXT });
         }
         let _alone = alone();
-        self.put_draft(draft)
+        self.put(draft)
     }
 
-    fn put_draft(&self, draft: &Draft) -> Result<()> {
-        make_private(&self.aside.join(DRAFTS))?;
-        let file = self.draft_file(&draft.path);
+    fn put(&self, draft: &Draft) -> Result<()> {
+        make_private(&self.folder)?;
+        let file = self.file(&draft.path);
         let fresh = file.with_extension("new");
         let mut options = OpenOptions::new();
         options.create(true).truncate(true).write(true);
@@ -67,13 +84,13 @@ impl Workspace {
     }
 
     /// Forgets the draft of a file; `Ok` when there is none.
-    pub fn forget_draft(&self, path: &FilePath) -> Result<()> {
+    pub fn forget(&self, path: &FilePath) -> Result<()> {
         let _alone = alone();
-        self.drop_draft(path)
+        self.remove(path)
     }
 
-    fn drop_draft(&self, path: &FilePath) -> Result<()> {
-        let file = self.draft_file(path);
+    fn remove(&self, path: &FilePath) -> Result<()> {
+        let file = self.file(path);
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(failed("remove", &file)(error))
@@ -84,30 +101,34 @@ impl Workspace {
 
     /// What was typed goes along with a file that has another path now, and with everything in a
     /// folder. A crash in between leaves it under both.
-    pub(super) fn carry_drafts(&self, from: &FilePath, to: &FilePath) -> Result<()> {
+    pub(super) fn carry(&self, from: &FilePath, to: &FilePath) -> Result<()> {
         let _alone = alone();
-        for draft in self.drafts()? {
+        for draft in self.list()? {
             let Some(path) = draft.path.carried(from, to) else {
                 continue;
             };
             let was = draft.path.clone();
-            self.put_draft(&Draft { path, ..draft })?;
-            self.drop_draft(&was)?;
+            self.put(&Draft { path, ..draft })?;
+            self.remove(&was)?;
         }
         Ok(())
     }
 
     /// All drafts, by path. One that is damaged is kept aside, so that nothing takes its place.
-    pub fn drafts(&self) -> Result<Vec<Draft>> {
-        let folder = self.aside.join(DRAFTS);
-        let listed = match fs::read_dir(&folder) {
+    pub fn all(&self) -> Result<Vec<Draft>> {
+        let _alone = alone();
+        self.list()
+    }
+
+    fn list(&self) -> Result<Vec<Draft>> {
+        let listed = match fs::read_dir(&self.folder) {
             Ok(listed) => listed,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed("list", &folder)(error)),
+            Err(error) => return Err(failed("list", &self.folder)(error)),
         };
         let mut drafts = Vec::new();
         for file in listed {
-            let file = file.map_err(failed("list", &folder))?.path();
+            let file = file.map_err(failed("list", &self.folder))?.path();
             if file.extension().is_none_or(|ending| ending != "json") {
                 continue;
             }
@@ -125,8 +146,8 @@ impl Workspace {
         Ok(drafts)
     }
 
-    fn draft_file(&self, path: &FilePath) -> PathBuf {
+    fn file(&self, path: &FilePath) -> PathBuf {
         let name = ContentHash::of(path.as_str().as_bytes());
-        self.aside.join(DRAFTS).join(format!("{name}.json"))
+        self.folder.join(format!("{name}.json"))
     }
 }

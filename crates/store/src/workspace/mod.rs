@@ -14,7 +14,7 @@ mod tree;
 
 pub use bin::{BinEntry, Restoration};
 pub use change::{TakenIn, windows_refuses};
-pub use drafts::Draft;
+pub use drafts::{Draft, Drafts};
 pub use error::{Result, WorkspaceError};
 pub use search::{FileHits, Hit, MOST_HITS, Query, Replaced, SearchEnd};
 pub use text::{Content, FileRead, LineEnding, MOST_TEXT, NewText, Writing, Written};
@@ -62,6 +62,11 @@ impl Workspace {
             rules: Rules::readable(root, &[]),
             most_text: Limits::default().text_bytes,
         })
+    }
+
+    /// What was typed into its files and not saved.
+    pub fn drafts(&self) -> Drafts {
+        Drafts::at(&self.aside)
     }
 
     /// Leaves out of searches what these patterns name, besides what ignore files do.

@@ -255,19 +255,19 @@ fn draft(name: &str, text: &str) -> Draft {
 #[test]
 fn what_was_typed_goes_along_when_its_file_or_a_folder_is_moved() {
     let ground = Ground::new(&[("a/x", "1"), ("a/deep/y", "2"), ("ab", "3")]);
-    let it = &ground.workspace;
+    let it = &ground.workspace.drafts();
     for name in ["a/x", "a/deep/y", "a/new", "ab"] {
-        it.keep_draft(&draft(name, name)).unwrap();
+        it.keep(&draft(name, name)).unwrap();
     }
-    it.move_to(&path("a"), &path("b/c")).unwrap();
-    it.move_to(&path("ab"), &path("bb")).unwrap();
+    ground.workspace.move_to(&path("a"), &path("b/c")).unwrap();
+    ground.workspace.move_to(&path("ab"), &path("bb")).unwrap();
     let kept = [
         draft("b/c/deep/y", "a/deep/y"),
         draft("b/c/new", "a/new"),
         draft("b/c/x", "a/x"),
         draft("bb", "ab"),
     ];
-    assert_eq!(it.drafts().unwrap(), kept);
+    assert_eq!(it.all().unwrap(), kept);
 }
 
 #[test]
@@ -276,24 +276,24 @@ fn of_keeps_at_once_one_stays_whole() {
     let texts: Vec<String> = (1..=16).map(|n| n.to_string().repeat(n << 10)).collect();
     std::thread::scope(|scope| {
         for text in &texts {
-            scope.spawn(|| ground.workspace.keep_draft(&draft("a", text)).unwrap());
+            scope.spawn(|| ground.workspace.drafts().keep(&draft("a", text)).unwrap());
         }
     });
-    let kept = ground.workspace.drafts().unwrap();
+    let kept = ground.workspace.drafts().all().unwrap();
     assert!(kept.len() == 1 && texts.contains(&kept[0].text));
 }
 
 #[test]
 fn a_damaged_draft_is_kept_aside_and_hides_no_other() {
     let ground = Ground::new(&[]);
-    let it = &ground.workspace;
-    it.keep_draft(&draft("a", "1")).unwrap();
+    let it = &ground.workspace.drafts();
+    it.keep(&draft("a", "1")).unwrap();
     let drafts = ground.folder.path().join("aside/drafts");
     let kept = fs::read_dir(&drafts).unwrap().next().unwrap().unwrap();
     fs::write(kept.path(), "{\"path\": \"a\", \"text\": \"all that").unwrap();
-    it.keep_draft(&draft("b", "2")).unwrap();
-    assert_eq!(it.drafts().unwrap(), [draft("b", "2")]);
-    it.keep_draft(&draft("a", "3")).unwrap();
+    it.keep(&draft("b", "2")).unwrap();
+    assert_eq!(it.all().unwrap(), [draft("b", "2")]);
+    it.keep(&draft("a", "3")).unwrap();
     let aside = fs::read_to_string(kept.path().with_extension("damaged")).unwrap();
     assert!(aside.ends_with("all that"));
 }
@@ -301,14 +301,14 @@ fn a_damaged_draft_is_kept_aside_and_hides_no_other() {
 #[test]
 fn a_draft_stays_until_it_is_forgotten() {
     let ground = Ground::new(&[]);
-    let it = &ground.workspace;
-    assert_eq!(it.drafts().unwrap(), []);
-    it.keep_draft(&draft("b/c", "1")).unwrap();
-    it.keep_draft(&draft("a", "1")).unwrap();
-    it.keep_draft(&draft("a", "2")).unwrap();
-    assert_eq!(it.drafts().unwrap(), [draft("a", "2"), draft("b/c", "1")]);
-    it.forget_draft(&path("a")).unwrap();
-    it.forget_draft(&path("a")).unwrap();
-    assert_eq!(it.drafts().unwrap(), [draft("b/c", "1")]);
+    let it = &ground.workspace.drafts();
+    assert_eq!(it.all().unwrap(), []);
+    it.keep(&draft("b/c", "1")).unwrap();
+    it.keep(&draft("a", "1")).unwrap();
+    it.keep(&draft("a", "2")).unwrap();
+    assert_eq!(it.all().unwrap(), [draft("a", "2"), draft("b/c", "1")]);
+    it.forget(&path("a")).unwrap();
+    it.forget(&path("a")).unwrap();
+    assert_eq!(it.all().unwrap(), [draft("b/c", "1")]);
     assert_eq!(ground.all(), Vec::<String>::new());
 }
