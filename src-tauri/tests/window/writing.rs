@@ -11,14 +11,13 @@ const PAGE: &str = "<!doctype html><link rel=\"stylesheet\" href=\"style.css\"><
     setInterval(() => parent.postMessage({ said: document.body.innerText }, '*'), 50);
 </script><!-- end -->";
 
-/// A folder for a project with a canvas of two files; answers both folders.
-fn folders(folder: &Path) -> (PathBuf, PathBuf) {
-    let shop = folder.join("shop");
+/// Begins a canvas of two files, as another program does; answers its folder.
+fn begin(shop: &Path) -> PathBuf {
     let canvas = shop.join(".canvas");
-    fs::create_dir_all(&canvas).unwrap();
-    fs::write(canvas.join("index.html"), PAGE).unwrap();
+    fs::create_dir(&canvas).unwrap();
     fs::write(canvas.join("style.css"), "p { margin: 0 }\n").unwrap();
-    (shop, canvas)
+    fs::write(canvas.join("index.html"), PAGE).unwrap();
+    canvas
 }
 
 /// Types at the end of the file that is open.
@@ -59,9 +58,12 @@ async fn what_is_typed_stays_when_something_else_is_opened_and_after_a_crash() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let (shop, canvas) = folders(folder.path());
+    let shop = folder.path().join("shop");
+    fs::create_dir(&shop).unwrap();
     let window = desk.open().await;
     let id = window.at_project(&shop, "canvas").await;
+    window.sees("No canvas yet").await;
+    let canvas = begin(&shop);
     window.find(Role::Textbox, "Text of index.html").await;
     type_in(&window, "index.html", "more").await;
     previews(&window, "more").await;

@@ -3,7 +3,7 @@
 use super::file;
 use crate::{Engine, Result};
 use plimsoll_domain::{ProjectId, path::FilePath};
-use plimsoll_store::workspace::{Draft, Drafts, Workspace};
+use plimsoll_store::workspace::{Draft, Workspace};
 
 impl Engine {
     /// Keeps what was typed into a file until it is saved, also over the end of the program. It
