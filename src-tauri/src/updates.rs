@@ -88,7 +88,10 @@ impl Updates {
             )
         })?;
         let package = update.download(|_, _| {}, || {}).await.map_err(told)?;
+        // On Windows the installer ends this process.
+        ending::keep_what_was_typed(app).await;
         update.install(package).map_err(told)?;
+        // Elsewhere somebody may have gone on typing.
         ending::keep_what_was_typed(app).await;
         app.request_restart();
         Ok(())
