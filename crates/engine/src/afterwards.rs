@@ -1,4 +1,5 @@
-//! Noting acts on this machine that are done: files that were moved, containers that were removed.
+//! Noting acts that are done outside the database: files that were moved, containers that were
+//! removed, servers that were tidied, jobs that were stopped.
 //!
 //! Such an act is not refused for want of a note: who empties a bin or lets versions go may be making
 //! the room that the note needs. So it is done first, and what cannot be noted is told and noted as

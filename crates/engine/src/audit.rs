@@ -1,6 +1,6 @@
 //! The audit of every act. An act whose entry cannot be written does not happen: the entry is part
-//! of the act's transaction, or written before the act where that lies outside. What is done to files
-//! and containers of this machine is noted afterwards (see [`crate::afterwards`]).
+//! of the act's transaction, or written before the act where that lies outside. What makes room,
+//! or is done outside and cannot be taken back, is noted afterwards (see [`crate::afterwards`]).
 
 use crate::{
     ports::{Clock, PortResult},

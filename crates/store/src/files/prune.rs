@@ -109,7 +109,8 @@ impl Files {
         Ok(plan)
     }
 
-    /// Moves what is wanted of some packs into new ones, and condemns them. What is wanted lies in its new pack, and the index says so, before the old one goes.
+    /// Moves what is wanted of some packs into new ones, and condemns them. What is wanted lies in its
+    /// new pack, and the index says so, before the old one goes.
     pub(super) async fn move_out(
         &self,
         from: Known,
